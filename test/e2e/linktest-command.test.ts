@@ -8,10 +8,16 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { systemClock } from "../../src/host/clock.ts";
-import { markedProcesses } from "../../src/testbed/nodes/marked-processes.ts";
-import { type Command, type Ended, run, scratch, start, until } from "./support/command.ts";
+import { type Command, type Ended, run, scratch, start } from "./support/command.ts";
 import { readText, writeExperiment } from "./support/experiment.ts";
+import {
+  expectProbesEnd,
+  expectRecordedEnd,
+  longProbes,
+  longProbesMs,
+  processesOf,
+  untilLongProbes,
+} from "./support/linktest-ends.ts";
 
 let state = "";
 const environment = () => ({ env: { MUSTER_STATE: state, MUSTER_NODES: "environment" } });
@@ -36,34 +42,6 @@ $ns at 0 "$p start"`;
   expect(code, stderr).toBe(0);
   return /results in (.*)/.exec(stdout)?.[1] ?? "";
 }
-
-/** Processes of a run, wherever they are, that are this program. */
-function processesOf(directory: string, program: string): readonly number[] {
-  const runId = /"runId":"(\w+)"/.exec(readText(join(directory, "record.ndjson")))?.[1] ?? "";
-  const isMeant = (pid: number): boolean => readText(`/proc/${pid}/cmdline`).includes(program);
-  return markedProcesses(runId).filter(isMeant);
-}
-
-/** So long its probes go on by themselves: a small loss takes many packets. */
-const longProbes = "tb-set-link-loss $l 0.001";
-const longProbesMs = 45_000;
-/**
- * A second is promised, from the order on: by the record, where that has both, ten of them are left
- * to a busy machine; where a command has to start before, a third of what probes go on for.
- */
-const endMs = 10_000;
-const commandEndMs = longProbesMs / 3;
-
-/** How long it took in the run, by its record, from the order to end a test to its end, each. */
-function endedAfterMs(directory: string): readonly number[] {
-  const lines = readText(join(directory, "record.ndjson")).trim().split("\n");
-  const events = lines.flatMap((line) => (line.endsWith("}") ? [JSON.parse(line)] : []));
-  const orders = events.filter(({ type, event }) => type === "event-fired" && event === "KILL");
-  const ends = events.filter(({ type, isCancelled }) => type === "links-tested" && isCancelled);
-  return orders.map(({ firedUs }, at) => (ends[at].atUs - firedUs) / 1_000);
-}
-
-const probesOf = (directory: string): number => processesOf(directory, "probe-main").length;
 
 test("says what is bad, as table, JSON and exit status", async () => {
   const directory = await up("10ms");
@@ -132,23 +110,17 @@ test("ends with its user, another's wish, the experiment and its sync server; no
     await testing.prints(/loss: pass 1 of 1/);
     const [, seconds] = /linktest levels 3 to 3: about (\d+) s/.exec(testing.stderr) ?? [];
     expect(1_000 * Number(seconds)).toBeGreaterThanOrEqual(longProbesMs);
-    await until(`the probes before ${how}`, () => probesOf(directory) === 2);
+    await untilLongProbes(`the probes before ${how}`, directory);
     if (how === "--kill") {
       const second = await muster("linktest", "test", "--level", "1");
       expect([second.code, second.stderr]).toEqual([1, "muster: a linktest is running\n"]);
     }
-    const orderedUs = systemClock.nowUs();
-    const ending = end(testing);
-    await until(`no probe after ${how}`, () => probesOf(directory) === 0);
-    const tookMs = (systemClock.nowUs() - orderedUs) / 1_000;
-    expect(tookMs, how).toBeLessThan(commandEndMs);
-    await ending;
+    await expectProbesEnd(how, directory, () => end(testing));
     const { code, stderr } = await testing.ended;
     expect(statuses, `${how}: ${stderr}`).toContain(code);
     if (how !== "Ctrl-C" && how !== "--kill") continue;
     orders += 1;
-    await until(`the record of ${how}`, () => endedAfterMs(directory).length === orders);
-    expect(endedAfterMs(directory).at(-1), how).toBeLessThan(endMs);
+    await expectRecordedEnd(how, directory, orders);
   }
 });
 

@@ -1,19 +1,24 @@
 // SPDX-License-Identifier: MIT
 // Goal: linktest_control on boss has links tested from ops, over the remote shell, as who swapped
 // in: at swap-in and by hand, one at a time, with old options, texts by mail and statuses; whoever
-// ends it ends it everywhere. Method: the commands themselves; a shell that says how it was called
-// and goes on here; nodes are processes, whose links nobody shapes.
+// ends it ends it everywhere, soon. Method: the commands themselves; a shell that says how it was
+// called and goes on here; nodes are processes, whose links nobody shapes.
 import { chmodSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { userInfo } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { callBoss, experimentMembers, openBossHttps } from "../../src/client/boss.ts";
-import { markedProcesses } from "../../src/testbed/nodes/marked-processes.ts";
 import { text } from "../../src/wire/xmlrpc/index.ts";
 import { Certificates } from "../conformance/xmlrpc/certificates.ts";
 import { idOf, makeAccounts } from "./support/accounts.ts";
 import { type Ended, repository, run, scratch, start, until } from "./support/command.ts";
 import { readResult, readText } from "./support/experiment.ts";
+import {
+  expectProbesEnd,
+  expectRecordedEnd,
+  longProbes,
+  untilLongProbes,
+} from "./support/linktest-ends.ts";
 
 const isRoot = process.getuid?.() === 0;
 const { username } = userInfo();
@@ -77,12 +82,6 @@ async function up(file: string, ...more: readonly string[]): Promise<string> {
   return /results in (.*)/.exec(stdout)?.[1] ?? "";
 }
 
-function probesOf(directory: string): number {
-  const runId = /"runId":"(\w+)"/.exec(readText(join(directory, "record.ndjson")))?.[1] ?? "";
-  const isProbe = (pid: number): boolean => readText(`/proc/${pid}/cmdline`).includes("probe-main");
-  return markedProcesses(runId).filter(isProbe).length;
-}
-
 describe("linktest_control", () => {
   test("tests at swap-in what the file asks for, and by hand what the database has", async () => {
     await serve();
@@ -133,22 +132,25 @@ describe("linktest_control", () => {
 
   test("goes on once at a time, until somebody ends it: nothing of it is left", async () => {
     await serve();
-    const directory = await up("", "--linktest", "0");
+    const directory = await up(longProbes, "--linktest", "0");
     const idle = await control("-k", "proj", "exp");
     const none = "*** linktest_control: no linktest of proj/exp is running from here\n";
     expect([idle.code, idle.stderr]).toEqual([255, none]);
-    for (const how of ["-k", "Ctrl-C", "kill -9"]) {
+    for (const [index, how] of ["-k", "Ctrl-C", "kill -9"].entries()) {
       const testing = start("linktest-control", ["-l", "3", "proj", "exp"], options());
-      await until(`the probes before ${how}`, () => probesOf(directory) === 2);
+      await untilLongProbes(`the probes before ${how}`, directory);
       const { linktestPid } = JSON.parse((await muster("status", "exp", "--json")).stdout);
       const second = await control("-l", "1", "proj", "exp");
       expect(second.code).toBe(255);
       expect(second.stderr).toContain(`(process ${linktestPid}); wait for it, or end it with`);
       if (how === "-k") {
-        const killed = await control("-k", "proj", "exp");
+        const killed = await expectProbesEnd(how, directory, () => control("-k", "proj", "exp"));
         expect(killed).toMatchObject({ code: 0, stderr: "" });
-      } else testing.child.kill(how === "Ctrl-C" ? "SIGINT" : "SIGKILL");
-      await until(`no probe after ${how}`, () => probesOf(directory) === 0);
+      } else {
+        const signal = how === "Ctrl-C" ? "SIGINT" : "SIGKILL";
+        await expectProbesEnd(how, directory, () => testing.child.kill(signal));
+      }
+      await expectRecordedEnd(how, directory, index + 1);
       const { code, stderr } = await testing.ended;
       const canceled = "*** linktest_control: the linktest of proj/exp was canceled\n";
       expect([code, stderr]).toEqual(how === "kill -9" ? [null, ""] : [1, canceled]);

@@ -6,8 +6,9 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { type Ended, run, scratch, start, until } from "./support/command.ts";
+import { type Ended, run, scratch, start } from "./support/command.ts";
 import { readRecord, readResult, writeExperiment } from "./support/experiment.ts";
+import { expectProbesEnd, longProbes, untilLongProbes } from "./support/linktest-ends.ts";
 
 const isRoot = process.getuid?.() === 0;
 let state = "";
@@ -38,14 +39,13 @@ test("muster up --linktest", async () => {
   expect(logs.stdout).toMatch(/linktest level 1: 0 ok, 2 bad, 0 untestable/);
   await muster("down", "test");
 
-  const again = start("muster", ["up", file(), "--linktest", "4"], environment());
+  const again = start("muster", ["up", file("0ms", longProbes), "--linktest", "3"], environment());
   const [, directory = ""] = await again.prints(/results in (.*)/);
-  // What probes say, while there are probes.
-  await until("the linktest begins", () => existsSync(join(directory, "linktest")));
-  await muster("down", "test");
+  await untilLongProbes("the probes of the swap-in", directory);
+  await expectProbesEnd("a swap-out", directory, () => muster("down", "test"));
   expect((await again.ended).code).toBe(1);
-  // No stage came to its end, so that nothing is called good or bad.
-  expect(readResult(directory).links.filter(({ verdict }) => verdict === "ok")).toEqual([]);
+  // The stage did not come to its end, so that nothing is said of it.
+  expect(readResult(directory).links.map(({ measured }) => measured.loss)).toEqual([null, null]);
 });
 
 test.skipIf(!isRoot)("muster modify tests links again when it has changed one", async () => {
