@@ -8,7 +8,7 @@ import type { Entry, LogEntry } from "../../../src/core/command.ts";
 import { type Log, LogError } from "../../../src/engine/log.ts";
 import { natsCommandBytesMax } from "../../../src/engine/nats-limits.ts";
 import { mayCut, NatsLog } from "../../../src/engine/nats-log.ts";
-import { maskNatsName, parseNatsPlace } from "../../../src/engine/nats-place.ts";
+import { maskNatsName, parseNatsPlace, placeOfPlan } from "../../../src/engine/nats-place.ts";
 import { checkLogName } from "../../../src/engine/open-log.ts";
 import { sleep, systemClock } from "../../../src/host/clock.ts";
 import { NatsServer } from "../../../src/testing/nats-server.ts";
@@ -272,6 +272,16 @@ describe("opening a log on NATS", () => {
     expect(maskNatsName("nats://u:p@a:1/s")).toBe("nats://***@a:1/s");
     expect(maskNatsName("nats:u:p@a:1")).toBe("nats:***@a:1");
     expect(() => checkLogName("natz://u:p@a:1/s")).toThrow("there is no log 'natz://***@a:1/s'");
+  });
+
+  it("gives each experiment a stream of its own for its plan, however it is called", () => {
+    const streamOf = (experiment: string): string =>
+      placeOfPlan(parseNatsPlace("nats:h/lab"), experiment).stream;
+    const longest = "a".repeat(63);
+    const names = ["a-b/c", "a/b-c", "a_b/c", `${longest}/b`, `${longest}/c`].map(streamOf);
+    expect(new Set(names).size).toBe(names.length);
+    for (const name of names) expect(name).toMatch(/^lab-plan-[A-Za-z0-9-]{1,32}-[0-9a-f]{12}$/);
+    expect(streamOf("pp/ee")).toBe("lab-plan-pp-ee-aab5fc20ae8a");
   });
 });
 
