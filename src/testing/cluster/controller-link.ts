@@ -46,7 +46,7 @@ export class ControllerLink {
     if (this.#isDown || parent === undefined || !isThere) return network.refuse();
     const pipe = network.connect();
     const call = { pipe, child, parent };
-    this.#calls = [...this.#calls.filter((one) => !one.pipe.client.destroyed), call];
+    this.#calls = [...this.#calls.filter(({ pipe: one }) => !isOver(one)), call];
     if (!this.#passes(call)) pipe.partition();
     const { life } = parent;
     parent.whenAwake(() => {
@@ -119,4 +119,9 @@ export class ControllerLink {
   #carry(): void {
     for (const call of this.#calls) if (this.#passes(call)) call.pipe.heal();
   }
+}
+
+/** Both ends know it: what is held back may be the end of it, which the other has not heard. */
+function isOver({ client, server }: Pipe): boolean {
+  return client.destroyed && server.destroyed;
 }
