@@ -6,5 +6,5 @@ import type { Service } from "./service.ts";
 export type CoreFacts = Pick<
   Service,
   | ("waitersOfEdge" | "isAlive" | "hasScope" | "hasBarrier" | "placeOf")
-  | ("isCarried" | "livingEdges" | "servers")
+  | ("carrierOf" | "isCarried" | "livingEdges" | "servers")
 >;

@@ -238,6 +238,14 @@ export class Service {
     return this.#edges.isThere(this.#scopes.get(scope)?.tree.get(controller));
   }
 
+  /**
+   * The server that carries the link of a scope to another controller, or did last; "" for none.
+   */
+  carrierOf(scope: string, controller: string): string {
+    const edge = this.#scopes.get(scope)?.tree.get(controller)?.edge ?? "";
+    return this.#edges.get(edge)?.server ?? "";
+  }
+
   /** Whether an edge whose process is gone may be in another one, and wants what it was told. */
   mayReturn(edge: string): boolean {
     return this.#edges.get(edge)?.role === undefined;

@@ -7,6 +7,12 @@ export const treeTime = {
   rejoinMs: 1_000,
   /** What the server of the next rank waits longer before it takes a link that nobody carries. */
   rankMs: 250,
+  /**
+   * A server of several that has the link and hears nothing of the controller above lets another
+   * one try after so long: some fifteen calls. Far below the lease after which what goes over the
+   * link fails.
+   */
+  patienceMs: 3_000,
   /** How long the end of a process waits for the controller above to hear of it. */
   farewellMs: 1_000,
 } as const;

@@ -31,6 +31,11 @@ export interface RemoteLinkOptions {
   readonly leaseUs?: number;
   /** Opens a stream to the core; errors of the stream mean "not now". */
   readonly open: () => Duplex;
+  /**
+   * Somebody answers on a stream, whatever he says (`true`); the stream is gone, or there was none
+   * (`false`, also again).
+   */
+  readonly onReach?: (isReached: boolean) => void;
   /** Names the incarnation; a simulation gives its own, for the same run twice. */
   readonly newIncarnation?: () => number;
 }
@@ -123,7 +128,9 @@ class RemoteLink implements CoreLink {
       if (stream !== this.#stream) return;
       try {
         for (const frame of reader.push(chunk)) {
-          if (stream === this.#stream) onFrame(frame as CoreFrame);
+          if (stream !== this.#stream) break;
+          this.#options.onReach?.(true);
+          onFrame(frame as CoreFrame);
         }
       } catch (error) {
         if (!(error instanceof FrameError)) throw error;
@@ -163,6 +170,7 @@ class RemoteLink implements CoreLink {
   #onClose(stream: Duplex): void {
     if (stream !== this.#stream) return;
     this.#stream = undefined;
+    if (!this.#link.hasEnded) this.#options.onReach?.(false);
     if (this.#link.disconnected()) this.#handler.onLink?.(false);
     if (this.#link.hasEnded) return;
     this.#options.clock.after(reconnectMs, () => this.#link.hasEnded || this.#open());

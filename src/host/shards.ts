@@ -114,6 +114,7 @@ export class Shards {
         this.hosts.reduce((total, { facts }) => total + facts.waitersOfEdge(edge), 0),
       // Of one controller, which no server with several logs lets in: there is one log.
       placeOf: (edge) => this.#first.facts.placeOf(edge),
+      carrierOf: (scope, controller) => this.of(scope).facts.carrierOf(scope, controller),
       isCarried: (scope, controller) => this.of(scope).facts.isCarried(scope, controller),
       livingEdges: () => this.#first.facts.livingEdges(),
       servers: () => this.#first.facts.servers(),

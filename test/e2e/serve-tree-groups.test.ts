@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Goal: a controller of a tree may be a group of servers of one log: when the one that has a link
-// dies, ends or stands still, another one goes on with it, and who waits at the others is released,
-// each once. Servers of a log that were told different things are refused. Method: real
-// `muster serve` and a real nats-server; clients are the library.
+// dies, ends, stands still or is cut off, another one goes on with it, and who waits at the others
+// is released, each once. Servers of a log that were told different things are refused. Method:
+// real `muster serve` and a real nats-server; clients are the library.
+import { once } from "node:events";
 import { writeFileSync } from "node:fs";
+import { createConnection, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { connect, type Session } from "../../src/client/index.ts";
@@ -86,6 +88,37 @@ async function meet(
   expect(generations).toEqual(waits.map(() => 1));
 }
 
+/** Leads to a socket, until it is closed. */
+async function openWay(to: string) {
+  const path = join(scratch(), "way.sock");
+  const open = new Set<Socket>();
+  const server = createServer((near) => {
+    const far = createConnection(to);
+    for (const [one, other] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      open.add(one);
+      one.on("error", () => one.destroy());
+      one.on("close", () => {
+        open.delete(one);
+        other.destroy();
+      });
+      one.pipe(other);
+    }
+  });
+  server.listen(path);
+  await once(server, "listening");
+  const close = async (): Promise<void> => {
+    if (!server.listening) return;
+    const closed = once(server, "close");
+    server.close();
+    for (const one of open) one.destroy();
+    await closed;
+  };
+  return { path, close, [Symbol.asyncDispose]: close };
+}
+
 const scope = { scope: "default", leaseMs: 60_000 } as const;
 
 describe("a group of servers below", () => {
@@ -116,6 +149,29 @@ describe("a group of servers below", () => {
     }
     await meet("after", [atE2, atTop]);
     expect(top.command.stderr).not.toMatch(/lost/);
+  });
+
+  it("goes on by another when the one that has the link is cut off from the controller above", async () => {
+    const top = await serve("top", ["--listen", `controllers=${join(scratch(), "c.sock")}`]);
+    const key = join(top.state, "controllers.key");
+    const argv = ["--log", newLog(), "--controller", "east", "--parent-key", key];
+    await using way = await openWay(await below(top));
+    const e1 = await serve("e1", [...argv, "--parent", `top@${way.path}`]);
+    await e1.command.prints(/east has joined top/);
+    const e2 = await serve("e2", [...argv, "--parent", `top@${await below(top)}`]);
+    await using atTop = await connect(top.url, scope);
+    await using atE1 = await connect(e1.url, scope);
+    await using atE2 = await connect(e2.url, scope);
+    await meet("before", [atE1, atTop, atE2]);
+    await meet("during", [atE1, atTop, atE2], async () => {
+      await way.close();
+      await e2.command.prints(/east has joined top/);
+    });
+    expect(e1.command.stderr).toContain("nobody answers this server as top; another one of its");
+    // Before the lease was over: with that a loss is told, and waits fail.
+    expect(top.command.stderr + e2.command.stderr).not.toMatch(/lost|was failed/);
+    await meet("after", [atE1, atTop, atE2]);
+    expect(e2.command.stdout.match(/has joined top/g)).toHaveLength(1);
   });
 });
 

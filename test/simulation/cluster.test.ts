@@ -130,6 +130,22 @@ describe("runScript()", () => {
     expect(Math.min(...Object.values(seen)), JSON.stringify(seen)).toBeGreaterThan(3);
   });
 
+  it("holds for controllers one of whose servers reaches none above, and passes the link on", async () => {
+    const seen = { cut: 0, passed: 0, crossings: 0 };
+    const faults = { trees: 1, "cut-uplink": 0.02, "part-tree": 0.005, delay: 1 };
+    for (let seed = 1; seed <= 2; seed += 1) {
+      const script = generate({ seed, servers, operations: 600, faults });
+      const onLine = (line: string): void => {
+        if (line.includes("reaches no controller above")) seen.cut += 1;
+        if (line.includes("another one of its log is to try")) seen.passed += 1;
+      };
+      const { problems, crossings } = await runScript({ script, onLine });
+      expect(problems, `seed ${seed}`).toEqual([]);
+      seen.crossings += crossings;
+    }
+    expect(Math.min(...Object.values(seen)), JSON.stringify(seen)).toBeGreaterThan(3);
+  });
+
   it.each(regressions)("holds where it once did not: $why", async ({ script }) => {
     const { problems } = await runScript({ script });
     expect(problems).toEqual([]);

@@ -323,6 +323,9 @@ class Run {
       case "part-tree":
         this.#breakLink(step, later);
         return;
+      case "cut-uplink":
+        later(this.#world.cutUplink(server));
+        return;
       default:
         this.#breakLine(step, server, later);
         return;

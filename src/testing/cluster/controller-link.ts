@@ -32,6 +32,8 @@ export class ControllerLink {
   #isParted = false;
   /** Ends that stand still. */
   readonly #asleep = new Set<SimulatedServer>();
+  /** Lower ones that reach none above; one may be so for two reasons. */
+  #excluded: SimulatedServer[] = [];
 
   constructor(options: ControllerLinkOptions) {
     this.#options = options;
@@ -43,7 +45,8 @@ export class ControllerLink {
     const parent = parents[this.#callCount % parents.length];
     this.#callCount += 1;
     const isThere = parent?.doors !== undefined && parent.state !== "draining";
-    if (this.#isDown || parent === undefined || !isThere) return network.refuse();
+    const isOut = this.#isDown || this.#excluded.includes(child);
+    if (isOut || parent === undefined || !isThere) return network.refuse();
     const pipe = network.connect();
     const call = { pipe, child, parent };
     this.#calls = [...this.#calls.filter(({ pipe: one }) => !isOver(one)), call];
@@ -73,6 +76,25 @@ export class ControllerLink {
     if (!this.#isDown) return;
     this.#options.trace("its link may be opened again");
     this.#isDown = false;
+  }
+
+  isBelow(server: SimulatedServer): boolean {
+    return this.#options.children.includes(server);
+  }
+
+  /** Of the lower ones one reaches nobody, as cut. */
+  exclude(child: SimulatedServer): void {
+    this.#excluded.push(child);
+    for (const { pipe } of this.#calls.filter((call) => call.child === child)) pipe.cut();
+  }
+
+  include(child: SimulatedServer): void {
+    const at = this.#excluded.indexOf(child);
+    if (at >= 0) this.#excluded.splice(at, 1);
+  }
+
+  includeAll(): void {
+    this.#excluded = [];
   }
 
   /** Nothing gets through, and nobody is told. */

@@ -115,6 +115,7 @@ export class Controllers {
     for (const link of this.links) {
       link.mend();
       link.heal();
+      link.includeAll();
     }
     for (const world of this.worlds) world.calm();
   }
@@ -233,6 +234,19 @@ export class Controllers {
       const trace = (what: string): void => this.#options.trace(name, what);
       this.links.push(new ControllerLink({ network, parents, children, listenerOf, trace }));
     }
+  }
+
+  /**
+   * The server reaches none above it, and what it said on its way is lost. @returns what ends that
+   */
+  cutUplink(server: SimulatedServer): () => void {
+    const ups = this.links.filter((link) => link.isBelow(server));
+    if (ups.length > 0) this.#options.trace(server.name, "reaches no controller above");
+    for (const link of ups) link.exclude(server);
+    return () => {
+      if (ups.length > 0) this.#options.trace(server.name, "may reach the controller above");
+      for (const link of ups) link.include(server);
+    };
   }
 
   #each(server: SimulatedServer, act: (link: ControllerLink) => void): void {

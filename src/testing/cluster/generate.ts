@@ -29,7 +29,7 @@ export const usualRates: Readonly<Record<FaultName, number>> = {
   ...{ snapshots: 1, "slow-snapshots": 1, "lose-snapshots": 0.03 },
   ...{ "crash-snapshot": 0.003, "damage-snapshot": 0.002 },
   ...{ trees: 1, "cut-tree": 0.006, "part-tree": 0.004 },
-  ...{ "unequal-limits": 1 },
+  ...{ "unequal-limits": 1, "cut-uplink": 0.006 },
 };
 
 /** What the faults of a seed are drawn with, when nobody names them. */
@@ -73,6 +73,7 @@ class Drawer {
   readonly #ofSnapshots: Random;
   /** Of links between controllers, likewise. */
   readonly #ofTrees: Random;
+  readonly #ofUplinks: Random;
   readonly #servers: number;
   readonly #faults: FaultRates;
   readonly #steps: Step[] = [];
@@ -86,6 +87,7 @@ class Drawer {
     this.#ofEvents = new Random(seed ^ 0xe7e27);
     this.#ofSnapshots = new Random(seed ^ 0x5afe5);
     this.#ofTrees = new Random(seed ^ 0x7ee5);
+    this.#ofUplinks = new Random(seed ^ 0x0b1c);
     this.#servers = servers;
     this.#faults = faults;
   }
@@ -94,6 +96,7 @@ class Drawer {
     for (let opened = 0; opened < sessionsAtOnce; opened += 1) this.#open(0);
     while (this.#steps.length < operations) {
       if (this.#drawEvent() || this.#drawSnapshotStrike() || this.#drawTreeStrike()) continue;
+      if (this.#drawUplinkStrike()) continue;
       const strike = this.#drawStrike();
       if (strike !== undefined) this.#add(strike);
       else this.#drawWork();
@@ -133,6 +136,18 @@ class Drawer {
     if (fault === undefined) return false;
     const forMs = random.chance(0.2) ? random.below(25_000) : random.below(3_000);
     this.#add({ do: "break", fault, server: random.below(6), session: 0, forMs }, 0);
+    return true;
+  }
+
+  /** @returns whether one was drawn: a server, of those of a tree. */
+  #drawUplinkStrike(): boolean {
+    const random = this.#ofUplinks;
+    if ((this.#faults.trees ?? 0) === 0) return false;
+    if (!random.chance(this.#faults["cut-uplink"] ?? 0)) return false;
+    // Mostly long enough for another server to take the link, now and then beyond its lease.
+    const forMs = random.chance(0.7) ? random.below(9_000) : random.below(40_000);
+    const server = random.below(this.#servers);
+    this.#add({ do: "break", fault: "cut-uplink", server, session: 0, forMs }, 0);
     return true;
   }
 

@@ -42,6 +42,8 @@ const faults = {
   treeLinks: ["cut-tree", "part-tree"],
   /** Each life of a server is told other limits. */
   limits: ["unequal-limits"],
+  /** At an instant, of one server of a controller below, and all above it. */
+  uplinks: ["cut-uplink"],
 } as const;
 
 export type FaultName = (typeof faults)[keyof typeof faults][number];
