@@ -21,7 +21,9 @@
 //      taken back since was said as it had been, and then taken back. Who comes too late to a
 //      quorum or roster hears the reason why it ended (B8); before, the outcome alone. A log has an
 //      origin, by which the controller above knows a group of servers (M8); before, a group of
-//      another log with its name and key took its place when it had lost its link
+//      another log with its name and key took its place when it had lost its link. Who is missing
+//      from a roster is said with the links that are cut (B10); before, what was heard last stood
+//      as if it was of now. A roster that is over leaves no name at edges
 
 /** The newest that this build can follow. */
 export const coreVersionMax = 7;
@@ -39,6 +41,10 @@ export const groupsVersion = 6;
 export const repeatsVersion = 7;
 /** From here on a log that joins a controller above has an origin, which its claims say (M8). */
 export const originsVersion = 7;
+/** From here on who is missing from a roster is said with the links that are cut (B10). */
+export const cutsVersion = 7;
+/** From here on no edge keeps the name of a roster that is over. */
+export const namesGoVersion = 7;
 /** From here on the reason why a quorum or roster ended is remembered (B8). */
 export const endReasonsVersion = 7;
 

@@ -18,7 +18,7 @@ import type { ScopeTable } from "../scope-table.ts";
 import { utf8Length } from "../text.ts";
 import type { Timers } from "../timers.ts";
 import type { Release, Turn } from "../turn.ts";
-import { endReasonsVersion } from "../version.ts";
+import { cutsVersion, endReasonsVersion } from "../version.ts";
 import type { Place, Waiter } from "./place.ts";
 import { recordOf } from "./place.ts";
 import { arrivedNames, listParties, missingNames } from "./report.ts";
@@ -239,7 +239,17 @@ export class Common {
   }
 
   missing(place: Place): readonly string[] {
-    return missingNames(this.scopeOf(place), place, this.limits.namesInReportMax);
+    const scope = this.scopeOf(place);
+    return missingNames(scope, place, this.limits.namesInReportMax, this.cutsIn(scope));
+  }
+
+  /** B10. Of the links of a scope which are cut: what is known of those behind them may be old. */
+  cutsIn({ tree }: Scope): (controller: string) => boolean {
+    if (this.version() < cutsVersion) return () => false;
+    return (name) => {
+      const link = tree.get(name);
+      return link?.isMet !== true || !this.edges.isThere(link);
+    };
   }
 
   /** B9, B10. One who has waited long enough is told who was there and who was not. */

@@ -14,6 +14,8 @@ import type { QuorumBarrier } from "./quorum-barrier.ts";
 import type { Member, RosterBarrier } from "./roster-barrier.ts";
 import type { StateCounter } from "./state-counter.ts";
 
+type IsCut = (controller: string) => boolean;
+
 /** Names of those who wait, in order of arrival, at most `max` and then a number. */
 export function arrivedNames(barrier: Place, max: number): readonly string[] {
   const names: string[] = [];
@@ -32,8 +34,14 @@ export function arrivedNames(barrier: Place, max: number): readonly string[] {
  * `anonymous, from NODE`, `1 anonymous, from one of A, B` where more nodes than parties are
  * missing, `2 more, anonymous` where no node is left to name, `somebody to open it for 2` for waits
  * that nobody has initialised.
+ * @param isCut whether the link to a controller is cut; what is known of it may be old
  */
-export function missingNames(scope: Scope, place: Place, max: number): readonly string[] {
+export function missingNames(
+  scope: Scope,
+  place: Place,
+  max: number,
+  isCut: IsCut = () => false,
+): readonly string[] {
   switch (place.kind) {
     case "count":
       if (place.shares !== undefined && scope.tree.isBelow)
@@ -47,7 +55,7 @@ export function missingNames(scope: Scope, place: Place, max: number): readonly 
     case "quorum":
       return missingAtQuorum(scope, place, max);
     case "roster":
-      return missingAtTree(place.roster, max);
+      return missingAtTree(scope, place.roster, max, isCut);
     default:
       return unreachable(place);
   }
@@ -59,13 +67,21 @@ function missingAbove({ tree }: Scope, { above }: CountShares): readonly string[
 }
 
 /** Over the whole tree, when the controller above has said so. */
-function missingAtTree(roster: RosterBarrier, max: number): readonly string[] {
+function missingAtTree(
+  { tree }: Scope,
+  roster: RosterBarrier,
+  max: number,
+  isCut: IsCut,
+): readonly string[] {
   const { missingAbove, key } = roster;
-  return (key === 0 ? undefined : missingAbove) ?? missingOfPart(roster, max);
+  if (key === 0 || missingAbove === undefined) return missingOfPart(roster, max, isCut);
+  const { name = "" } = tree.parent ?? {};
+  if (!isCut(name)) return missingAbove;
+  return [...missingAbove, `as ${name} said before its link was cut; not known since`];
 }
 
 /** Those of controllers below, too, as they have said it; before, anybody of theirs. */
-export function missingOfPart(roster: RosterBarrier, max: number): readonly string[] {
+export function missingOfPart(roster: RosterBarrier, max: number, isCut: IsCut): readonly string[] {
   const { parts } = roster;
   const own = missingAtRoster(roster, max);
   if (parts.size === 0) return own;
@@ -74,8 +90,9 @@ export function missingOfPart(roster: RosterBarrier, max: number): readonly stri
   for (const [child, { state, members, missing, reason }] of parts) {
     if (state === "complete") continue;
     const dead = state === "lost" ? ` (dead: ${reason})` : "";
+    const since = state !== "lost" && isCut(child) ? ", not known since its link was cut" : "";
     for (const name of missing ?? [...members.values()].map((one) => `${nameOf(one)}${dead}`)) {
-      if (names.length < max) names.push(`${name}, at ${child}`);
+      if (names.length < max) names.push(`${name}, at ${child}${since}`);
       else more += 1;
     }
   }

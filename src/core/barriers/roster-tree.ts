@@ -231,10 +231,11 @@ export class RosterTree {
     const up: RosterNews[] = [];
     let isAnybody = false;
     const max = common.limits.treeReportMax;
+    const isCut = common.cutsIn(scope);
     for (const roster of scope.rosters.values()) {
       const { name: barrier, key } = roster;
       isAnybody ||= key !== 0 || roster.parts.size > 0;
-      const missing = missingOfPart(roster, common.limits.namesInReportMax);
+      const missing = missingOfPart(roster, common.limits.namesInReportMax, isCut);
       const text = JSON.stringify([roster.phase.part, missing]);
       if (key !== 0 && roster.told !== text && up.length < max) {
         roster.told = text;

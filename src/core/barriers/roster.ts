@@ -11,6 +11,7 @@ import type { Refusal } from "../refusal.ts";
 import { invalid } from "../refusal.ts";
 import type { Scope } from "../scope.ts";
 import type { Turn } from "../turn.ts";
+import { namesGoVersion } from "../version.ts";
 import type { RosterArrive } from "./commands.ts";
 import type { Common } from "./common.ts";
 import type { RosterChange, RosterDead, RosterMember, RosterOpen } from "./orders.ts";
@@ -324,9 +325,7 @@ export class RosterKind {
     const isTold = outcome === "timeout" || outcome === "failed";
     const presence = isTold ? this.#presence(roster, turn) : undefined;
     phase.error = error;
-    for (const { edge } of members.values()) {
-      this.#common.edges.get(edge)?.rosters.delete(keyOf(roster));
-    }
+    this.#unbind(roster, members.values());
     const scope = this.#common.scopeOf(phase);
     assert(scope.name === scopeName, "B7");
     scope.rosters.delete(name);
@@ -381,6 +380,15 @@ export class RosterKind {
     member.edge = edge.name;
     member.incarnation = edge.incarnation;
     edge.rosters.set(keyOf(roster), { scope: roster.scope, barrier: roster.name });
+  }
+
+  /** It is over. Who was a member, or came by another edge, may have been bound to any of them. */
+  #unbind(roster: RosterBarrier, members: Iterable<Member>): void {
+    const { edges, version } = this.#common;
+    const key = keyOf(roster);
+    if (version() < namesGoVersion) {
+      for (const { edge } of members) edges.get(edge)?.rosters.delete(key);
+    } else for (const { rosters } of edges.edges.values()) rosters.delete(key);
   }
 
   #startDeadline(roster: RosterBarrier, turn: Turn): void {

@@ -316,3 +316,55 @@ it("an older build below is told of, and asked for nothing that it does not know
     "root 1 the controller a knows no rosters of a tree",
   ]);
 });
+
+describe("who is missing while a link is cut", () => {
+  const leave: Command = { kind: "leave", connection: 10 };
+  const about = (kind: "attached" | "detach", edge: string): Command => {
+    return { kind, edge, incarnation: 1 };
+  };
+
+  /** c1 came and was known to, and both ends of the link to `a` know that it is cut. */
+  function cutOff(versions?: ReadonlyMap<string, number>): TreeBench {
+    const bench = new TreeBench(pairs, {}, versions);
+    bench.send("root", "x", open(everywhere));
+    arriveAll(bench, "c1");
+    bench.pass(3_000_000);
+    bench.cut("root", "a");
+    bench.put("root", "host", about("detach", "tree/a"));
+    bench.put("a", "host", about("detach", "tree/root"));
+    bench.send("c", "e", leave);
+    return bench;
+  }
+
+  function timeout(bench: TreeBench, at: string, name: string): readonly string[] | undefined {
+    bench.send(at, "e2", rosterArrive(20, name, { timeoutUs: 1_500_000 }));
+    const [told] = bench.pass(2_000_000);
+    return told?.effect.kind === "released" ? told.effect.missing : undefined;
+  }
+
+  it("B10 is said to be old, at the root and below, until the link is back", () => {
+    const bench = cutOff();
+    const since = "not known since its link was cut";
+    expect(timeout(bench, "root", "r1")).toEqual([
+      ...[`a1, at a, ${since}`, `c2 of g, at c, at a, ${since}`, "b1, at b"],
+    ]);
+    expect(timeout(bench, "a", "a1")).toEqual([
+      ...["r1", "a1, at a", "c2 of g, at c, at a", "b1, at b"],
+      "as root said before its link was cut; not known since",
+    ]);
+    // b hears of the cut from the root, as news.
+    expect(timeout(bench, "b", "b1")).toContain(`a1, at a, ${since}`);
+    bench.put("root", "host", about("attached", "tree/a"));
+    bench.put("a", "host", about("attached", "tree/root"));
+    bench.mend("root", "a");
+    bench.pass(3_000_000);
+    expect(timeout(bench, "root", "r1")).toEqual([
+      ...["a1, at a", "c1, at c, at a", "c2 of g, at c, at a", "b1, at b"],
+    ]);
+  });
+
+  it("is what was heard last in logs of version 6", () => {
+    const bench = cutOff(new Map(["root", "a", "b", "c"].map((name) => [name, 6])));
+    expect(timeout(bench, "root", "r1")).toEqual(["a1, at a", "c2 of g, at c, at a", "b1, at b"]);
+  });
+});

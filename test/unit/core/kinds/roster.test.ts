@@ -6,6 +6,7 @@ import { describe, expect, it } from "vitest";
 import type { Command } from "../../../../src/core/command.ts";
 import type { Applied } from "../../../../src/core/effect.ts";
 import { Service } from "../../../../src/core/service.ts";
+import { namesGoVersion } from "../../../../src/core/version.ts";
 import {
   CoreDriver,
   effectsOf,
@@ -63,6 +64,25 @@ describe("a roster", () => {
       { kind: "barrier-closed", ...of, part: 1, expected: 3, missing: [] },
     ]);
     expect(core.service.snapshot().scopes[0]?.rosters).toEqual([]);
+  });
+
+  it("leaves its name at no edge when it is over, whoever came by which and is a member no more", () => {
+    const rosters = (core: CoreDriver): number =>
+      core.service.snapshot().edges.reduce((sum, edge) => sum + edge.rosters.length, 0);
+    for (const version of [namesGoVersion, namesGoVersion - 1]) {
+      const core = opened(["a", "b", "c", "z"], { whenDead: "shrink" });
+      core.send("host", { kind: "version", version });
+      // One comes by another edge, one is dead, one is taken out.
+      core.send("e", rosterArrive(1, "a"), leave(1));
+      core.send("f", rosterArrive(1, "b"));
+      core.send("g", rosterArrive(1, "c"));
+      core.send("h", rosterArrive(2, "a"));
+      core.send("x", dead("b"));
+      expect(rosters(core)).toBe(4);
+      core.send("driver", change(["d"], ["c", "z"]));
+      core.send("h", rosterArrive(3, "d"));
+      expect(rosters(core)).toBe(version === namesGoVersion ? 0 : 3);
+    }
   });
 
   it("B2 a member waits once, and only members do", () => {

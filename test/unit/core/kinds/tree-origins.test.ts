@@ -117,7 +117,7 @@ describe("M8 a group of another log, of the same name and key", () => {
     first.send("p", { kind: "tree-leave", scope, peer: "root", reason: "was lost" });
     above.send("host", detach("a1"));
     expect(join(above, "b1", joinOwn(other, "p", 81))).toBe(refusal);
-    expect(join(above, "a1", joinOwn(first, "q", 72))).toBeUndefined();
+    expect(join(above, "a2", joinOwn(first, "q", 72))).toBeUndefined();
     expect(join(above, "b1", joinOwn(other, "q", 82))).toBe(refusal);
   });
 
