@@ -6,7 +6,8 @@ import fc from "fast-check";
 import { expect } from "vitest";
 import type { Command, LogEntry } from "../../src/core/command.ts";
 import type { EdgeEffect } from "../../src/core/effect.ts";
-import type { Limits } from "../../src/core/limits.ts";
+import { type Limits, unusualLimits } from "../../src/core/limits.ts";
+import { coreVersionMax } from "../../src/core/version.ts";
 import { CoreDriver } from "../../src/testing/core-driver.ts";
 import type { NaiveSaid } from "../../src/testing/naive-lives.ts";
 import { type Told, TreeBench } from "../../src/testing/tree-bench.ts";
@@ -37,8 +38,10 @@ function words(edge: string, effect: EdgeEffect | NaiveSaid["effect"]): readonly
       // What is known elsewhere, one who gives up has heard of with the last news.
       const isAlone = outcome === "timeout";
       const [generation, error] = isAlone ? ["any", "any"] : [effect.generation, effect.error];
+      // The root of a tree knows at which controller the last member died, and not why.
+      const why = reason.replace(/^(nobody is left): .*/, "$1");
       return effect.connections.map((connection) =>
-        [edge, connection, barrier, part, generation, outcome, error, reason].join(" "),
+        [edge, connection, barrier, part, generation, outcome, error, why].join(" "),
       );
     }
     case "refused":
@@ -62,6 +65,8 @@ export class TreeAndFlat {
     this.bench = new TreeBench(shape.wires, limits);
     this.#flat = new CoreDriver(limits);
     this.#model = createModel(this.#flat.limits);
+    const ofLog = { version: coreVersionMax, limits: unusualLimits(this.#flat.limits) };
+    this.#apply(() => this.#flat.send("host", { kind: "version", ...ofLog }));
   }
 
   /** An edge of a controller says something; both do what follows. */
