@@ -235,7 +235,8 @@ async function tryOnce(
   });
   const holders = await reports.collect(input.nodes.length);
   cancel();
-  if (typeof holders === "string") {
+  // All may have been said just before it was killed, and be read after.
+  if (isLate || typeof holders === "string") {
     keeper.kill("SIGKILL");
     await reports.exited;
     if (isLate) throw lateError(input.nodes.length, limitMs);
