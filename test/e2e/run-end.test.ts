@@ -89,7 +89,8 @@ $ns at 3 "$late start"`;
   });
 
   test("when the sync server is killed, and says so", async () => {
-    const started = startRun(deserted);
+    // Nor does it end by itself before it is killed, however busy the machine is.
+    const started = startRun(deserted, ["--stuck-after", "600"]);
     await started.command.prints(/meet 2 of 3 waiting/);
     // What starts it has its command line for a moment, and is gone then; the list of processes
     // is read one by one and may miss it while it moves.

@@ -6,6 +6,9 @@
 //       that is least late is nearest to the truth.
 //   F2. A link is empty when the sender has stood still for longer than the queue lasts. That it is
 //       said to be so for too long, and never too short, makes nothing of it bad.
+//   F3. A rate is timed between one of the first packets and one of the last (F1). What was offered
+//       is what was offered between the two where that was least: a sender who stood still there
+//       and went on has offered less in that time than in all.
 
 /** Two of the packets that came, and how many came from the one to the other. */
 export interface Ends {
@@ -35,6 +38,31 @@ export function steadyEnds(arrivalsUs: ArrayLike<number>, spacingUs: number): En
   }
   const [firstUs, lastUs] = [arrivalsUs[first] ?? 0, arrivalsUs[last] ?? 0];
   return { firstUs, lastUs, between: last - first };
+}
+
+/** Places of each end that are tried; between two of them little changes. */
+const placesMax = 32;
+
+/**
+ * F3.
+ * @param sentUs when each packet was sent, in that order
+ * @returns packets a second, 0 when there are fewer than two
+ */
+export function leastOffered(sentUs: ArrayLike<number>): number {
+  const count = sentUs.length;
+  if (count < 2) return 0;
+  const some = Math.floor((count - 1) * endShare);
+  const places = Math.min(some, placesMax);
+  let least = Number.POSITIVE_INFINITY;
+  for (let early = 0; early <= places; early += 1) {
+    for (let late = 0; late <= places; late += 1) {
+      const first = Math.round((early * some) / Math.max(1, places));
+      const last = count - 1 - Math.round((late * some) / Math.max(1, places));
+      const tookUs = (sentUs[last] ?? 0) - (sentUs[first] ?? 0);
+      if (tookUs > 0) least = Math.min(least, ((last - first) * 1_000_000) / tookUs);
+    }
+  }
+  return Number.isFinite(least) ? least : 0;
 }
 
 /** F2: follows what waits in the queue of a link while a sender fills it. */

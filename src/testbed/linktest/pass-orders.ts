@@ -148,10 +148,12 @@ export function lossSample(
 }
 
 export function rateSample(ends: StepEnds, edge: { readonly delayMs: number }): RateSample {
-  const { packets = 0, tookUs = 0, idleUs = 0 } = ends.sender?.sent ?? {};
+  const { packets = 0, tookUs = 0, idleUs = 0, leastOffered } = ends.sender?.sent ?? {};
   const { firstUs = 0, lastUs = 0, between = 0 } = ends.receiver?.received ?? {};
   const bits = 8 * (ratePayloadBytes + frameBytes);
-  const sentBps = tookUs <= 0 ? 0 : ((packets - 1) * bits * 1_000_000) / tookUs;
+  const inAll = tookUs <= 0 ? 0 : ((packets - 1) * 1_000_000) / tookUs;
+  // An agent of a build before this says it of all only.
+  const sentBps = bits * Math.min(inAll, leastOffered ?? inAll);
   const received = { firstUs, lastUs, between };
   return { ...lossSample(ends, edge), ...received, sentBps, idleUs, lateUs: ends.lateUs };
 }

@@ -78,6 +78,8 @@ export interface StepAnswer {
     readonly lastUs: number;
     /** So long the link that it was to fill had nothing to carry, microseconds. */
     readonly idleUs?: number;
+    /** Packets a second where it was slowest of what the receiver may time (F3). */
+    readonly leastOffered?: number;
   };
   readonly received?: {
     readonly packets: number;

@@ -10,7 +10,7 @@ import { once } from "node:events";
 import type { Clock } from "../../host/clock.ts";
 import { readSocketDrops } from "../../host/kernel-drops.ts";
 import { CbrSchedule } from "../agents/trafgen/cbr-schedule.ts";
-import { FullLink, steadyEnds } from "./full-link.ts";
+import { FullLink, leastOffered, steadyEnds } from "./full-link.ts";
 import type { ProbeOrder, ProbeStep, SendStep, StepAnswer } from "./probe-order.ts";
 import {
   decodePacket,
@@ -156,20 +156,24 @@ export class Probe {
       batchPacketsMax: burstPacketsMax,
     });
     const link = send.fills === undefined ? undefined : new FullLink(send.fills);
+    const sentUs: number[] = [];
     let [sent, lastUs] = [0, startUs];
     while (sent < packets && lastUs < stopUs) {
       const { due } = schedule.take(this.#clock.nowUs());
       for (let at = 0; at < due && sent < packets; at += 1) {
         if (!this.#put("data", sent, packet)) continue;
         sent += 1;
-        link?.sent(this.#clock.nowUs());
+        const nowUs = this.#clock.nowUs();
+        link?.sent(nowUs);
+        if (link !== undefined) sentUs.push(nowUs);
       }
       lastUs = this.#clock.nowUs();
       if (sent < packets) await this.#pause(turnMs);
     }
     await this.#sayEnd(sent);
-    const idle = link === undefined ? {} : { idleUs: link.idleUs };
-    return { packets: sent - this.#refused, tookUs: lastUs - startUs, lastUs, ...idle };
+    const ofLink =
+      link === undefined ? {} : { idleUs: link.idleUs, leastOffered: leastOffered(sentUs) };
+    return { packets: sent - this.#refused, tookUs: lastUs - startUs, lastUs, ...ofLink };
   }
 
   /** O1. */

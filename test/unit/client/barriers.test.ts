@@ -170,8 +170,8 @@ describe("a quorum", () => {
     await expect(failing.letGo()).rejects.toMatchObject({ code: "failed", message });
     await end(quorum.init({ count: 9 }));
     await end(quorum.fail("no disk"));
-    // The log keeps no reason.
-    await expect(end(quorum.wait())).rejects.toMatchObject({ message: "the barrier q was failed" });
+    const late = "the barrier q was failed: no disk";
+    await expect(end(quorum.wait())).rejects.toMatchObject({ message: late });
   });
 });
 

@@ -2,7 +2,8 @@
 // Goal: a link with RED or gentle RED is as fast as it is asked for to a linktest, and never too
 // slow for what a busy machine does to the sender: RED keeps few packets in its queue, so that it
 // runs empty much sooner than the limit says, and drops most of a burst behind that. A link that
-// really is too slow is found all the same. Method: the shipped queue, schedule and judge, from the
+// really is too slow is found all the same, and one that nobody shapes is never called right by a
+// sender that stood still. Method: the shipped queue, schedule and judge, from the
 // text of a file on; a sender that stands still as its seed says, and no clock.
 import { describe, expect, it } from "vitest";
 import { Random } from "../../../src/core/random.ts";
@@ -19,7 +20,7 @@ import { frameBytes, ratePayloadBytes } from "../../../src/linktest/linktest-lim
 import { type ShapedLink, shapeLink } from "../../../src/network/model.ts";
 import { Pipe } from "../../../src/network/shaper/pipe.ts";
 import { CbrSchedule } from "../../../src/testbed/agents/trafgen/cbr-schedule.ts";
-import { FullLink, steadyEnds } from "../../../src/testbed/linktest/full-link.ts";
+import { FullLink, leastOffered, steadyEnds } from "../../../src/testbed/linktest/full-link.ts";
 import { rateSample, rateSteps } from "../../../src/testbed/linktest/pass-orders.ts";
 import { NodeNetwork } from "../../../src/testbed/node-network.ts";
 
@@ -67,7 +68,7 @@ function judge({ link, pass }: Planned, stalls: Stalls, seed: number, slowness =
   const full = new FullLink(fills);
   const random = new Random(seed);
   const chance = (): number => random.next() / 2 ** 32;
-  const arrivals: number[] = [];
+  const [arrivals, departures]: [number[], number[]] = [[], []];
   const takeOut = (untilUs: number): void => {
     for (let out = pipe.take(untilUs); out !== undefined; out = pipe.take(untilUs)) {
       arrivals.push(out.outUs);
@@ -80,6 +81,7 @@ function judge({ link, pass }: Planned, stalls: Stalls, seed: number, slowness =
       takeOut(nowUs);
       pipe.arrive(nowUs, bytes, sent);
       full.sent(nowUs);
+      departures.push(nowUs);
       sent += 1;
     }
     lastUs = nowUs;
@@ -89,7 +91,8 @@ function judge({ link, pass }: Planned, stalls: Stalls, seed: number, slowness =
   takeOut(1e12);
   const spacingUs = (8_000_000 * bytes) / probe.edge.bandwidthBps;
   const received = { packets: arrivals.length, ...steadyEnds(arrivals, spacingUs) };
-  const answer = { packets: sent, tookUs: lastUs, lastUs, idleUs: full.idleUs };
+  const offered = { idleUs: full.idleUs, leastOffered: leastOffered(departures) };
+  const answer = { packets: sent, tookUs: lastUs, lastUs, ...offered };
   const sample = rateSample(
     {
       sender: { sent: answer },
@@ -133,5 +136,28 @@ describe("the rate of a link with", () => {
     for (const seed of seeds) {
       expect(judge(planned, idle, seed, 0.9)).toMatchObject({ verdict: "bad" });
     }
+  });
+});
+
+describe("a link that nobody shapes", () => {
+  const rates = ["1Mb", "2Mb", "10Mb"];
+  /** One stop or two in all: enough to make the rate what was asked for, and not to be noticed. */
+  const rare: readonly Stalls[] = [
+    [0.001, 50, 300],
+    [0.0007, 100, 300],
+  ];
+
+  it.each(rates)("is bad where %s/s is asked for", (bandwidth) => {
+    expect(judge(plan(bandwidth, "DropTail"), idle, 1, 50)).toMatchObject({ verdict: "bad" });
+  });
+
+  it.each(rates)("is not ok where %s/s is asked for, whenever its sender stands still", (rate) => {
+    const planned = plan(rate, "DropTail");
+    const all = [...busy, ...rare].flatMap((stalls) =>
+      Array.from({ length: 100 }, (_, seed) => judge(planned, stalls, seed, 50)),
+    );
+    expect(all.filter(({ verdict }) => verdict === "ok")).toEqual([]);
+    // A busy machine is not all that there is to say of it.
+    expect(all.filter(({ verdict }) => verdict === "bad").length).toBeGreaterThan(100);
   });
 });
