@@ -1,31 +1,10 @@
 // SPDX-License-Identifier: MIT
-// A file that holds a key, a token or certificates: never more of it is read than such a file has.
-import { closeSync, openSync, readSync } from "node:fs";
+// A small file that a user of a command has named.
+import { readSmallFile } from "../host/small-file.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { CommandError } from "./io.ts";
 
-/** More than the certificates of every authority of a machine have. */
-const smallFileBytesMax = 2 * 1024 * 1024;
-
-/** @throws Error of the system, or one that says that it is too large */
-export function readSmallFile(file: string): string {
-  const fd = openSync(file, "r");
-  try {
-    const chunks: Buffer[] = [];
-    for (let bytes = 0; ; ) {
-      const chunk = Buffer.alloc(64 * 1024);
-      const read = readSync(fd, chunk);
-      if (read === 0) return Buffer.concat(chunks).toString("utf8");
-      bytes += read;
-      if (bytes > smallFileBytesMax) throw new Error("it is larger than 2 MiB");
-      chunks.push(chunk.subarray(0, read));
-    }
-  } finally {
-    closeSync(fd);
-  }
-}
-
-/** One that a user has named. @throws CommandError */
+/** @throws CommandError */
 export function readNamedFile(file: string): string {
   try {
     return readSmallFile(file);

@@ -2,12 +2,12 @@
 // Where the plan of an experiment is kept: its scheduler's log, a file of its directory or a stream
 // of NATS of its own, from which a scheduler on another machine goes on. Reads what a user has
 // named; what a scheduler does with the log is scheduler-process.ts.
-import { readFileSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 import type { LogEntry } from "../core/command.ts";
 import { type Log, type LogClock, LogError } from "../engine/log.ts";
 import { checkLogName, isSharedLog, openLog, removePlan } from "../engine/open-log.ts";
 import { SqliteLog } from "../engine/sqlite-log.ts";
+import { readSmallFile } from "../host/small-file.ts";
 import { parseExperiment } from "./launch/index.ts";
 
 export interface PlanPlace {
@@ -43,7 +43,7 @@ export function readPlanName(given: string, directory: string): string {
   const path = isAbsolute(given) ? given : join(directory, given);
   let text: string;
   try {
-    text = readFileSync(path, "utf8").slice(0, planFileBytesMax).trim();
+    text = readSmallFile(path).slice(0, planFileBytesMax).trim();
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     throw notPlan(`the plan's name cannot be read: ${why}; --plan takes ${planNames}`);

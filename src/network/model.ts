@@ -7,7 +7,7 @@
 //
 // Rates count layer-2 bytes: the Ethernet header, without preamble and check sequence.
 // Units are in the names. [EMULAB-EVENTS 5.1]
-import { joinShapes } from "../experiment/link-shape.ts";
+import { joinShapes, presetQueue } from "../experiment/link-shape.ts";
 import type { Link, LinkMember, LinkShape, QueueShape } from "../experiment/model.ts";
 import { networkLimits } from "./network-limits.ts";
 
@@ -40,17 +40,8 @@ export interface DirectionState {
   readonly isUp: boolean;
 }
 
-/** Emulab's queue: 50 packets, and RED with the figures of dummynet's manual. */
-export const usualQueue: QueueShape = {
-  kind: "drop-tail",
-  limit: 50,
-  limitUnit: "packets",
-  minThreshold: 5,
-  maxThreshold: 15,
-  averageWeight: 0.002,
-  dropOneIn: 10,
-  meanPacketBytes: 1000,
-};
+/** Emulab's queue: that of files, and of RED the size of packets in dummynet's manual. */
+export const usualQueue: QueueShape = { ...presetQueue, meanPacketBytes: 1000 };
 
 export const unshaped: DirectionShape = {
   bandwidthBps: 0,

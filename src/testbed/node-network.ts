@@ -7,8 +7,8 @@
 // as with end-node shaping on the testbed. Only a bridge of the file, which is a node of its own,
 // is told what it does between its two sides. [EMULAB-TMCD 9 delay, linkdelay]
 import type { Tables } from "../experiment/index.ts";
-import { joinShapes } from "../experiment/link-shape.ts";
-import type { Experiment, Link, LinkMember, LinkShape, QueueShape } from "../experiment/model.ts";
+import { joinShapes, presetQueue } from "../experiment/link-shape.ts";
+import type { Experiment, Link, LinkMember, LinkShape } from "../experiment/model.ts";
 import type {
   DelayEnd,
   DelayRow,
@@ -289,15 +289,3 @@ function redMinimum(members: readonly LinkMember[]): Pick<LinktestEdge, "queueMi
 }
 
 const queueWords = { "drop-tail": "droptail", red: "red", "gentle-red": "gred" } as const;
-
-/** As NS queues begin. */
-const presetQueue: QueueShape = {
-  kind: "drop-tail",
-  limit: 50,
-  limitUnit: "packets",
-  minThreshold: 5,
-  maxThreshold: 15,
-  averageWeight: 0.002,
-  dropOneIn: 10,
-  meanPacketBytes: 500,
-};

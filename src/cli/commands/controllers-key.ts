@@ -4,9 +4,9 @@
 import { existsSync, linkSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { newSecret } from "../../host/ids.ts";
+import { readSmallFile } from "../../host/small-file.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError } from "../io.ts";
-import { readSmallFile } from "../small-file.ts";
 
 /** Less than this can be guessed; one that Muster makes has 43. */
 const keyCharactersMin = 16;

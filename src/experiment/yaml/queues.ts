@@ -55,7 +55,7 @@ function withoutUndefined(queue: Loose): Partial<QueueShape> {
 
 /** The shortest words for a queue, or for what changes of one. */
 export function printQueue(queue: Partial<QueueShape>): PlainValue {
-  const pairs = printDifferences(queue);
+  const pairs = printFigures(queue);
   const [first] = pairs;
   return pairs.length === 1 && first?.[0] === "limit" ? first[1] : { map: pairs };
 }
@@ -70,7 +70,7 @@ export function differencesOf(queue: QueueShape): Partial<QueueShape> {
   return { ...(isUsualLength ? {} : { limit, limitUnit }), ...Object.fromEntries(others) };
 }
 
-function printDifferences(queue: Partial<QueueShape>): PlainMap["map"] {
+function printFigures(queue: Partial<QueueShape>): PlainMap["map"] {
   const { kind, limit, limitUnit = "packets", minThreshold, maxThreshold } = queue;
   const { averageWeight, dropOneIn, meanPacketBytes } = queue;
   const pairs: (readonly [string, PlainValue])[] = [];
