@@ -7,7 +7,7 @@
 //       that has lost its memory; a repeat is answered as the first was.
 //   A2. An order fires never before it is due; equal instants in the order of their coming.
 //   A3. A revoke is answered with the truth: an order that has begun to fire has fired, and one
-//       that was taken back, or was never had, fires never.
+//       that was taken back, or was never had, fires never. So is a repeat of such an order.
 //   A4. Each order that fires is reported with FIRED and then completed; where it is over when it
 //       has fired, in one.
 import type { EventCredentials } from "../client/event-credentials.ts";
@@ -102,6 +102,7 @@ export interface BusAgentOptions {
  */
 interface Had {
   takeBack: () => "revoked" | "already fired";
+  isGivenBack?: true;
   fired?: Parameters<typeof formatFired>[1];
   completed?: Parameters<typeof formatCompletion>[1];
 }
@@ -244,7 +245,8 @@ export class BusAgent {
     const key = keyOf(order);
     const before = this.#had.get(key);
     if (before !== undefined) {
-      this.#report(order, before);
+      if (before.isGivenBack) this.#publish(formatRevoked(order, false, this.#by));
+      else this.#report(order, before);
       return;
     }
     // What the life before may have obeyed: the scheduler hears of this one, and ends it.
@@ -306,12 +308,11 @@ export class BusAgent {
     const had = this.#had.get(key);
     // What comes after its own revoke must not fire: the bus keeps the order, a scheduler that
     // repeats itself may not.
-    if (had === undefined) {
-      this.#remember(key, { takeBack: isRevoked });
-    }
     const hadFired = had !== undefined && had.takeBack() === "already fired";
-    if (had !== undefined) had.takeBack = hadFired ? hasFired : isRevoked;
-    if (!hadFired) this.#armed.remove(key);
+    if (!hadFired) {
+      this.#remember(key, { takeBack: isRevoked, isGivenBack: true });
+      this.#armed.remove(key);
+    }
     this.#publish(formatRevoked(order, hadFired, this.#by));
   }
 

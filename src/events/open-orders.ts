@@ -7,6 +7,8 @@
 //   T3. What the core has ended is over, and so is that of which a sender is told by the log: what
 //       agents say of it later reaches nobody, who may have been told another end (E2 of
 //       scheduler.ts).
+//   T4. What an agent has given back never fires, whoever took it back: a scheduler may have died
+//       before its log held that the agent had fallen silent.
 import type { AgendaOrder } from "../core/agenda/commands.ts";
 import type { Fire } from "../core/agenda/effects.ts";
 import { waitsForCompletion } from "../core/agenda/event-types.ts";
@@ -89,6 +91,12 @@ export class OpenOrders {
       if (!uncompleted.has(name)) open.uncompleted.delete(name);
       if (!unfired.has(name)) open.unfired.delete(name);
     }
+  }
+
+  /** It has been asked back in a life before this one. */
+  markRevoked(fire: number): void {
+    const open = this.#orders.get(fire);
+    if (open !== undefined) open.isRevoked = true;
   }
 
   get(fire: number): OpenOrder | undefined {
@@ -175,9 +183,17 @@ export class OpenOrders {
     return [{ kind: "agenda-complete", scope, token, error, ...member, ...text }];
   }
 
-  /** An agent's answer to a revoke. @returns what the core is to be told. */
-  revoked(open: OpenOrder, object: string, hadFired: boolean): AgendaOrder[] {
-    if (!open.isRevoked || !open.uncompleted.has(object)) return [];
+  /**
+   * An agent's answer to a revoke.
+   * @param atUs when it was heard, by the clock of the log
+   * @returns what the core is to be told
+   */
+  revoked(open: OpenOrder, object: string, hadFired: boolean, atUs: number): AgendaOrder[] {
+    if (!open.uncompleted.has(object)) return [];
+    if (!open.isRevoked) {
+      const why = `${object} has given it back: its agent was silent for too long`;
+      return hadFired ? [] : this.never(open, object, why, atUs);
+    }
     const { scope, token } = open.order;
     if (!hadFired) open.givenBack.add(object);
     const isAll = open.givenBack.size === open.uncompleted.size && open.givenBack.size > 0;
@@ -192,6 +208,20 @@ export class OpenOrders {
       this.completed(open, name, { error: -1, why: `${name} was taken back before it fired` }),
     );
     return [{ kind: "agenda-revoked", scope, token, fired: true }, ...never];
+  }
+
+  /**
+   * It was not obeyed, and never will be.
+   * @param atUs when that was found, by the clock of the log
+   * @returns what the core is to be told; nothing for who has fired
+   */
+  never(open: OpenOrder, object: string, why: string, atUs: number): AgendaOrder[] {
+    if (!open.unfired.has(object)) return [];
+    const failed = { firedUs: atUs, outcome: `failed: ${why}` };
+    return [
+      ...this.fired(open, object, failed),
+      ...this.completed(open, object, { error: -1, why }),
+    ];
   }
 
   all(): readonly OpenOrder[] {

@@ -59,7 +59,7 @@ export class OrderDispatcher {
   }
 
   revoke(revoke: Revoke): void {
-    const { orders, submit } = this.#options;
+    const { orders, submit, clock } = this.#options;
     const open = orders.get(revoke.token);
     const { scope, token } = revoke;
     if (open === undefined || open.firedUs > 0) {
@@ -70,7 +70,7 @@ export class OrderDispatcher {
     for (const objname of open.uncompleted) {
       this.#askBack(open, objname, () => {
         // Nobody has it, so that nobody fires it.
-        this.#tell(orders.revoked(open, objname, false));
+        this.#tell(orders.revoked(open, objname, false, clock.nowUs()));
       });
     }
   }
@@ -101,10 +101,8 @@ export class OrderDispatcher {
   #unheard(open: OpenOrder, objname: string): void {
     const { orders, clock, roll } = this.#options;
     if (roll.isServed(objname)) return;
-    const outcome = `failed: no agent of ${objname} is on the bus; is its node up?`;
-    this.#tell(orders.fired(open, objname, { firedUs: clock.nowUs(), outcome }));
-    const why = outcome.replace("failed: ", "");
-    this.#tell(orders.completed(open, objname, { error: -1, why }));
+    const why = `no agent of ${objname} is on the bus; is its node up?`;
+    this.#tell(orders.never(open, objname, why, clock.nowUs()));
   }
 
   #askBack(open: OpenOrder, objname: string, onUnheard: () => void): void {

@@ -127,6 +127,7 @@ export class Scheduler {
     this.#orders = new OpenOrders(recalled?.over, (open) => this.#isToldByLog(open));
     // Before anything is heard: what agents have said meanwhile belongs to them.
     for (const one of recalled?.orders ?? []) this.#orders.recall(one, this.#tokenOf(one.fire));
+    for (const { token } of recalled?.revokes ?? []) this.#orders.markRevoked(token);
     this.#isStarted = recalled?.isStarted ?? false;
     const { sign } = credentials;
     this.#refused = new RefusedNotices(clock, onWarning);
@@ -246,6 +247,7 @@ export class Scheduler {
     // Before the first order goes out: what is sent to who is not known to speak counts as fired.
     this.#roll.expect(recalled?.agents ?? [], recalled?.objects ?? []);
     const left = this.#orders.all();
+    const wereLeft = new Set(left.map(({ fire }) => fire));
     this.#subscription = await SteadySubscription.open({
       ...{ bus, clock, onWarning, after: recalled?.place },
       address: { expt: experiment, scheduler: 1 },
@@ -260,7 +262,10 @@ export class Scheduler {
       const isOpen = this.#orders.get(open.fire) === open;
       if (isOpen) this.#dispatcher.send(open, [...open.uncompleted], recalled.agents);
     }
-    for (const revoke of recalled.revokes) this.#dispatcher.revoke(revoke);
+    for (const revoke of recalled.revokes) {
+      const isAnswered = wereLeft.has(revoke.token) && this.#orders.get(revoke.token) === undefined;
+      if (!isAnswered) this.#dispatcher.revoke(revoke);
+    }
     for (const done of recalled.finished) {
       this.#answers.completion(done.request, done.error, done.token, done.why);
     }
@@ -477,7 +482,8 @@ export class Scheduler {
       case "revoked": {
         const open = this.#orders.get(report.fire);
         if (open === undefined) return;
-        this.#tell(this.#orders.revoked(open, report.objname, report.hadFired));
+        const heardUs = this.#instants.toLog(this.#options.clock.nowUs());
+        this.#tell(this.#orders.revoked(open, report.objname, report.hadFired, heardUs));
         return;
       }
     }
