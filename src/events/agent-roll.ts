@@ -8,6 +8,7 @@
 //       was for a scheduler that has come back since, which knows the life before from its log.
 //   R3. Who is silent is decided when the scheduler has heard its own call over the bus: one that
 //       is cut off takes nobody down, and what agents said before the call has been heard.
+//   R4. An agent to which the bus could not give everything is told again what it has to do.
 import type { Cancel, Clock } from "../host/clock.ts";
 import type { Alive } from "../wire/event/orders.ts";
 import { eventsTime } from "./events-limits.ts";
@@ -18,6 +19,8 @@ export interface AgentRollOptions {
   readonly call: () => void;
   readonly onUp: (objects: readonly string[], by: AgentLife) => void;
   readonly onDown: (objects: readonly string[], reason: string) => void;
+  /** R4. */
+  readonly onGap: (agent: RecalledAgent) => void;
 }
 
 /** An agent, and which start of it. */
@@ -36,6 +39,7 @@ interface Known {
   objects: readonly string[];
   heardUs: number;
   isUp: boolean;
+  readonly gaps: number;
 }
 
 export class AgentRoll {
@@ -65,9 +69,9 @@ export class AgentRoll {
   expect(agents: readonly RecalledAgent[], objects: readonly string[]): void {
     const heardUs = this.#options.clock.nowUs();
     for (const { agent, life, objects: own } of agents)
-      this.#agents.set(agent, { objects: own, heardUs, life, isUp: true });
+      this.#agents.set(agent, { objects: own, heardUs, life, isUp: true, gaps: 0 });
     for (const name of objects)
-      this.#agents.set(`of ${name}`, { objects: [name], heardUs, life: "", isUp: true });
+      this.#agents.set(`of ${name}`, { objects: [name], heardUs, life: "", isUp: true, gaps: 0 });
   }
 
   /** Whether somebody serves it who is there, or is only cut off for a while. */
@@ -75,7 +79,13 @@ export class AgentRoll {
     return [...this.#agents.values()].some(({ isUp, objects }) => isUp && objects.includes(object));
   }
 
-  hear({ agent, life, objects, isGoing }: Alive): void {
+  /** Those that are there, or only cut off for a while. */
+  here(): readonly RecalledAgent[] {
+    const up = [...this.#agents].filter(([, { isUp, life }]) => isUp && life !== "");
+    return up.map(([agent, { life, objects }]) => ({ agent, life, objects }));
+  }
+
+  hear({ agent, life, objects, isGoing, gaps }: Alive): void {
     for (const name of objects) this.#agents.delete(`of ${name}`);
     const known = this.#agents.get(agent);
     if (isGoing) {
@@ -87,8 +97,9 @@ export class AgentRoll {
     }
     const heardUs = this.#options.clock.nowUs();
     const isNews = !known?.isUp || objects.join(" ") !== known.objects.join(" ");
-    this.#agents.set(agent, { life, objects, heardUs, isUp: true });
+    this.#agents.set(agent, { life, objects, heardUs, isUp: true, gaps });
     if (isNews) this.#options.onUp(objects, { agent, life });
+    if (known?.isUp && gaps !== known.gaps) this.#options.onGap({ agent, life, objects });
   }
 
   /** Whether an agent ever spoke for it: such a one reports what it does. */

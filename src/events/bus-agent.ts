@@ -10,6 +10,8 @@
 //       that was taken back, or was never had, fires never. So is a repeat of such an order.
 //   A4. Each order that fires is reported with FIRED and then completed; where it is over when it
 //       has fired, in one.
+//   A5. Who was cut off for longer than the bus remembers says so, and is told again (R4 of
+//       agent-roll.ts).
 import type { EventCredentials } from "../client/event-credentials.ts";
 import type { Cancel, Clock } from "../host/clock.ts";
 import type { Bus, PlacedNotification } from "../wire/event/bus.ts";
@@ -127,6 +129,8 @@ export class BusAgent {
   readonly #firing = new Set<Promise<void>>();
   #cancelAlive: Cancel = () => undefined;
   #reportedPosition = 0;
+  /** How often orders may have been lost on their way here. */
+  #gaps = 0;
   #isStopped = false;
 
   private constructor(options: BusAgentOptions) {
@@ -217,8 +221,12 @@ export class BusAgent {
     return SteadySubscription.open({
       ...{ bus, clock, address, onWarning },
       onNotifications: (placed) => this.#hear(placed),
-      onGap: () =>
-        onWarning("orders may be lost: the bus has forgotten them; replay what is missing"),
+      onGap: () => {
+        onWarning("the bus has forgotten what was sent here; asking for orders that are missing");
+        this.#gaps += 1;
+        this.#cancelAlive();
+        this.#sayAlive();
+      },
     });
   }
 
@@ -377,8 +385,9 @@ export class BusAgent {
   }
 
   #alive(isGoing: boolean): Notification {
-    const facts = { agent: this.#options.name, life: this.#life, objects: this.#objects, isGoing };
-    return formatAlive(facts, this.#by);
+    const { name: agent } = this.#options;
+    const own = { life: this.#life, objects: this.#objects, gaps: this.#gaps };
+    return formatAlive({ agent, ...own, isGoing }, this.#by);
   }
 }
 

@@ -58,8 +58,19 @@ export class OrderDispatcher {
     }
   }
 
+  /** What they have not answered for good, as they may not have had it; they know what they had. */
+  repeat(agents: readonly RecalledAgent[]): void {
+    const theirs = new Set(agents.flatMap(({ objects }) => objects));
+    for (const open of this.#options.orders.all()) {
+      const names = [...open.uncompleted].filter((name) => theirs.has(name));
+      // Behind its revoke nobody begins with it.
+      if (open.isRevoked) this.takeBack(open, names);
+      this.send(open, names, agents);
+    }
+  }
+
   revoke(revoke: Revoke): void {
-    const { orders, submit, clock } = this.#options;
+    const { orders, submit, clock, roll } = this.#options;
     const open = orders.get(revoke.token);
     const { scope, token } = revoke;
     if (open === undefined || open.firedUs > 0) {
@@ -69,7 +80,8 @@ export class OrderDispatcher {
     open.isRevoked = true;
     for (const objname of open.uncompleted) {
       this.#askBack(open, objname, () => {
-        // Nobody has it, so that nobody fires it.
+        // Nobody has it, so that nobody fires it, unless an agent has that is only cut off.
+        if (roll.isServed(objname)) return;
         this.#tell(orders.revoked(open, objname, false, clock.nowUs()));
       });
     }

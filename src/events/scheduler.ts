@@ -147,7 +147,7 @@ export class Scheduler {
     this.#roll = new AgentRoll({
       clock,
       call: () => {
-        const call = { agent: schedulerName, life: "", objects: [], isGoing: false };
+        const call = { agent: schedulerName, life: "", objects: [], isGoing: false, gaps: 0 };
         this.#publisher.publish(formatAlive(call, this.#by));
       },
       onUp: (objects, by) => this.submit({ ...agents, objects, state: "up", reason: "", by }),
@@ -156,6 +156,7 @@ export class Scheduler {
         this.submit({ ...agents, objects, state: "down", reason });
         this.#dispatcher.takeBackFrom(objects);
       },
+      onGap: (agent) => this.#dispatcher.repeat([agent]),
     });
     this.#dispatcher = new OrderDispatcher({
       ...{ by: this.#by, clock: logClock, orders: this.#orders, roll: this.#roll },
@@ -252,19 +253,23 @@ export class Scheduler {
       ...{ bus, clock, onWarning, after: recalled?.place },
       address: { expt: experiment, scheduler: 1 },
       onNotifications: (placed, epoch) => this.#hear(placed, epoch),
-      onGap: (lost) => onWarning(`${describeLost(lost)}: the bus has forgotten them; ask again`),
+      onGap: (lost) => {
+        onWarning(`${describeLost(lost)}: the bus has forgotten them; ask again`);
+        this.#dispatcher.repeat(this.#roll.here());
+      },
     });
     this.#roll.start();
     this.#options.teller?.begin((told) => this.#publisher.publish(told));
     if (recalled === undefined) return;
+    // First: behind its revoke nobody begins with an order.
+    for (const revoke of recalled.revokes) {
+      const isAnswered = wereLeft.has(revoke.token) && this.#orders.get(revoke.token) === undefined;
+      if (!isAnswered) this.#dispatcher.revoke(revoke);
+    }
     // Sent perhaps and perhaps not: agents know what they have had (O1, orders.ts), in that life.
     for (const open of left) {
       const isOpen = this.#orders.get(open.fire) === open;
       if (isOpen) this.#dispatcher.send(open, [...open.uncompleted], recalled.agents);
-    }
-    for (const revoke of recalled.revokes) {
-      const isAnswered = wereLeft.has(revoke.token) && this.#orders.get(revoke.token) === undefined;
-      if (!isAnswered) this.#dispatcher.revoke(revoke);
     }
     for (const done of recalled.finished) {
       this.#answers.completion(done.request, done.error, done.token, done.why);

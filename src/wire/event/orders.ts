@@ -41,6 +41,8 @@ export const orderAttributes = {
   objects: "MUSTER_OBJECTS",
   /** Which start of an agent; of an order, the only one that is to obey. */
   life: "MUSTER_LIFE",
+  /** Of ALIVE: how often in this life orders may have been lost to it. Absent: never. */
+  gaps: "MUSTER_GAPS",
   sentAt: "MUSTER_T0",
   heardAt: "MUSTER_T1",
   answeredAt: "MUSTER_T2",
@@ -287,7 +289,8 @@ export function parseReport(notification: Notification): AgentReport | undefined
         .filter((name) => name !== "");
       const isGoing = outcome === "going";
       const life = text(orderAttributes.life);
-      return { kind: "alive", alive: { agent: objname, life, objects, isGoing } };
+      const gaps = getInt32(notification, orderAttributes.gaps) ?? 0;
+      return { kind: "alive", alive: { agent: objname, life, objects, isGoing, gaps } };
     }
     case orderTypes.clock: {
       const sentUs = microseconds(notification, orderAttributes.sentAt);
@@ -307,15 +310,18 @@ export interface Alive {
   readonly objects: readonly string[];
   /** It says so for the last time. */
   readonly isGoing: boolean;
+  /** How often in this life the bus had forgotten what it was to hear, orders perhaps. */
+  readonly gaps: number;
 }
 
 export function formatAlive(alive: Alive, by: OrderSender): Notification {
-  const { agent, life, objects, isGoing } = alive;
+  const { agent, life, objects, isGoing, gaps } = alive;
   const address = { objname: agent, eventtype: orderTypes.alive, scheduler: 1 } as const;
   const extra = [
     textAttribute(orderAttributes.objects, objects.join(" ")),
     textAttribute(orderAttributes.life, life),
     textAttribute(orderAttributes.outcome, isGoing ? "going" : "here"),
+    ...(gaps === 0 ? [] : [int32Attribute(orderAttributes.gaps, gaps)]),
   ];
   return note(address, extra, by);
 }

@@ -11,7 +11,7 @@ import type { OwnNotifications } from "../../../src/client/own-notifications.ts"
 import type { AgendaLoad } from "../../../src/core/agenda/commands.ts";
 import type { EdgeEffect } from "../../../src/core/effect.ts";
 import { type Limits, resolveLimits } from "../../../src/core/limits.ts";
-import { resolveBusLimits } from "../../../src/engine/bus-limits.ts";
+import { type BusLimits, resolveBusLimits } from "../../../src/engine/bus-limits.ts";
 import type { Log } from "../../../src/engine/log.ts";
 import { MemoryBus } from "../../../src/engine/memory-bus.ts";
 import { MemoryLog } from "../../../src/engine/memory-log.ts";
@@ -130,9 +130,9 @@ export interface Asking {
 
 export class SchedulerWorld {
   readonly clock = new WorldClock();
-  readonly bus = new MemoryBus({ epoch: "bus", limits: resolveBusLimits() });
+  readonly bus: MemoryBus;
   readonly log: MemoryLog = new MemoryLog({ nowUs: () => this.clock.nowUs() });
-  schedulerLine: Line = new Line(this.bus);
+  schedulerLine: Line;
   readonly warnings: string[] = [];
   readonly effects: EdgeEffect[] = [];
   readonly performed: PerformedOrder[] = [];
@@ -146,6 +146,11 @@ export class SchedulerWorld {
   limits: Partial<Limits> = {};
   host: Host | undefined;
   scheduler: Scheduler | undefined;
+
+  constructor(busLimits: Partial<BusLimits> = {}) {
+    this.bus = new MemoryBus({ epoch: "bus", limits: resolveBusLimits(busLimits) });
+    this.schedulerLine = new Line(this.bus);
+  }
 
   credentials(bytes: Uint8Array = key, own?: OwnNotifications): LastingCredentials {
     const made = createCredentials({
