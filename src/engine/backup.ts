@@ -7,9 +7,21 @@
 //   A2. Nothing is restored of a backup that is not what was written.
 //   A3. A list of several logs has a format of its own, so that none of them is passed over by who
 //       reads one: format and number of logs must agree.
+//   A4. Two that make one backup at a time share no file: each fills a folder of its own, and one
+//       of them gets the name.
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import {
+  mkdir,
+  mkdtemp,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  writeFile,
+} from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { LogError } from "./log.ts";
 
@@ -63,6 +75,8 @@ export interface SavedLogs extends SavedLog {
 }
 
 const listName = "backup.json";
+/** So old is what somebody left who was killed, and not what somebody is making. */
+const leftMs = 86_400_000;
 
 /** Where the files of one of several logs are. */
 export function folderOfShard(folder: string, shard: number): string {
@@ -84,16 +98,15 @@ export async function makeBackup(
   madeMs: number,
 ): Promise<BackupList> {
   const target = resolve(directory);
-  const folder = join(dirname(target), `.${basename(target)}.partial`);
+  const prefix = `.${basename(target)}.partial-`;
+  const notEmpty = `${directory} is not empty; name a directory that is not there`;
+  let folder: string | undefined;
   try {
-    if ((await entriesOf(target)) > 0) {
-      throw new LogError(`${directory} is not empty; name a directory that is not there`, {
-        definite: true,
-      });
-    }
-    await rm(folder, { recursive: true, force: true });
-    // What clients said to each other is not for every user of the machine.
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    if ((await entriesOf(target)) > 0) throw new LogError(notEmpty, { definite: true });
+    await mkdir(dirname(target), { recursive: true, mode: 0o700 });
+    await removeLeft(dirname(target), prefix, madeMs);
+    // A4. What clients said to each other is not for every user of the machine: 0700.
+    folder = await mkdtemp(join(dirname(target), prefix));
     const { kind, of, others: saved = [], ...first } = await fill(folder);
     const [one, ...others] = await measureAll(folder, [first, ...saved]);
     const format = others.length === 0 ? backupFormats.one : backupFormats.several;
@@ -102,15 +115,31 @@ export async function makeBackup(
     await writeFile(join(folder, listName), `${JSON.stringify(list, null, 2)}\n`);
     await sync(join(folder, listName));
     await sync(folder);
-    await rm(target, { recursive: true, force: true });
+    // Takes the place of an empty directory, and of nothing else.
     await rename(folder, target);
     await sync(dirname(target));
     return list;
   } catch (error) {
-    await rm(folder, { recursive: true, force: true });
+    if (folder !== undefined) await rm(folder, { recursive: true, force: true });
     if (error instanceof LogError) throw error;
+    const isTaken = isCode(error, "ENOTEMPTY") || isCode(error, "EEXIST");
+    if (isTaken) throw new LogError(notEmpty, { definite: true, cause: error });
     const why = error instanceof Error ? error.message : String(error);
     throw new LogError(`the backup cannot be written: ${why}`, { definite: true, cause: error });
+  }
+}
+
+/** What those have left of this backup who were killed. One that still writes there fails (A1). */
+async function removeLeft(parent: string, prefix: string, nowMs: number): Promise<void> {
+  for (const name of await readdir(parent)) {
+    if (!name.startsWith(prefix)) continue;
+    const left = join(parent, name);
+    const since = await stat(left).catch(() => undefined);
+    if (since === undefined || nowMs - since.mtimeMs < leftMs) continue;
+    // In one step, so that it gets its name whole or not at all.
+    const away = join(parent, `${prefix}gone-${name.slice(prefix.length)}`);
+    await rename(left, away).catch(() => undefined);
+    await rm(away, { recursive: true, force: true });
   }
 }
 
@@ -136,7 +165,7 @@ async function measureAll(
 function isThere(path: string): Promise<boolean> {
   return stat(path).then(
     () => true,
-    (error: unknown) => !(error instanceof Error && "code" in error && error.code === "ENOENT"),
+    (error: unknown) => !isCode(error, "ENOENT"),
   );
 }
 
@@ -229,7 +258,11 @@ async function entriesOf(folder: string): Promise<number> {
   try {
     return (await readdir(folder)).length;
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return 0;
+    if (isCode(error, "ENOENT")) return 0;
     throw error;
   }
+}
+
+function isCode(error: unknown, code: string): boolean {
+  return error instanceof Error && "code" in error && error.code === code;
 }

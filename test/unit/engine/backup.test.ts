@@ -1,8 +1,18 @@
 // SPDX-License-Identifier: MIT
 // Goal: the list of a backup is taken only when it can be what was written (A2, A3): a list of
 // several logs is never read as one, nor one of one log as several, and nothing that is missing in
-// it is guessed. Method: real directories; the list of a good backup, changed in one place.
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+// it is guessed. Two who make one at a time do not mix what they write (A4). Method: real
+// directories; the list of a good backup, changed in one place.
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -13,6 +23,7 @@ import {
   makeBackup,
   readBackup,
   type SavedLog,
+  type SavedLogs,
 } from "../../../src/engine/backup.ts";
 import { LogError } from "../../../src/engine/log.ts";
 
@@ -49,6 +60,57 @@ async function refusal(): Promise<string> {
   expect((error as LogError).definite).toBe(true);
   return (error as LogError).message;
 }
+
+describe("the directory of a backup", () => {
+  const fillWith =
+    (text: string, meanwhile: () => Promise<void>) =>
+    async (folder: string): Promise<SavedLogs> => {
+      for (const part of backupParts) writeFileSync(join(folder, part), `${text} ${part}`);
+      await meanwhile();
+      for (const part of backupParts) writeFileSync(join(folder, part), `${text} ${part} whole`);
+      return { kind: "nats", of: "a log", first: 1, head: 10 };
+    };
+
+  it("A4: of two who make it at a time, one has it, whole, and the other is told", async () => {
+    const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
+    const { promise: done, resolve: finish } = Promise.withResolvers<void>();
+    const slow = makeBackup(
+      join(root, "saved"),
+      fillWith("slow", () => {
+        begin();
+        return done;
+      }),
+      Date.now(),
+    );
+    await begun;
+    const quick = fillWith("quick", () => Promise.resolve());
+    await makeBackup(join(root, "saved"), quick, Date.now());
+    finish();
+    await expect(slow).rejects.toThrow("is not empty; name a directory that is not there");
+    expect((await readBackup(join(root, "saved"))).head).toBe(10);
+    expect(readFileSync(join(root, "saved/log"), "utf8")).toBe("quick log whole");
+    expect(readdirSync(root)).toEqual(["saved"]);
+  });
+
+  it("is made beside what one left who was killed, which goes after a day", async () => {
+    const dayMs = 86_400_000;
+    const [old, young] = [".saved.partial-a", ".saved.partial-b"];
+    for (const left of [old, young]) mkdirSync(join(root, left));
+    utimesSync(join(root, old), 0, (Date.now() - dayMs - 60_000) / 1000);
+    await makeBackup(
+      join(root, "saved"),
+      fillWith("one", () => Promise.resolve()),
+      Date.now(),
+    );
+    expect(readdirSync(root).sort()).toEqual([young, "saved"]);
+  });
+
+  it("takes the place of an empty one, with rights for its owner alone", async () => {
+    mkdirSync(join(root, "saved"));
+    await make(1);
+    expect(statSync(join(root, "saved")).mode & 0o777).toBe(0o700);
+  });
+});
 
 describe("the list of a backup", () => {
   it("that is not there is said to be so", async () => {
