@@ -4,12 +4,14 @@
 // proved instead (link-proof.ts). What is said on a link is in edge-connection.ts.
 //
 //   L1. A secret admits one edge by name, with the rights that go with it, and nobody else.
-//   L2. Who has not said that costs no more than `strangersMax` connections of `helloBytesMax`.
+//   L2. Who has not said that costs no more than `strangersMax` connections of `helloBytesMax`, and
+//       no more lines of a log than a person reads.
 import { unlinkSync } from "node:fs";
 import type { Server } from "node:net";
 import { connect, createServer } from "node:net";
 import type { Duplex } from "node:stream";
 import { formatFrame, type HelloFrame } from "../wire/link/frames.ts";
+import { calmLogger } from "./calm-logger.ts";
 import type { Admission, LinkTransport } from "./edge-connection.ts";
 import { EdgeConnection } from "./edge-connection.ts";
 import type { EdgeRights } from "./edge-rights.ts";
@@ -56,7 +58,9 @@ export class LinkListener {
 
   constructor(options: LinkListenerOptions) {
     this.#admitted = [...options.admitted];
-    this.#options = { ...options, admitted: this.#admitted };
+    const { host, logger } = options;
+    const calm = calmLogger(logger, host.clock);
+    this.#options = { ...options, admitted: this.#admitted, logger: calm };
   }
 
   /** One edge more may attach (L1). */

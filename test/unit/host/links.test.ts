@@ -368,6 +368,23 @@ describe("who may not", () => {
     expect(bench.pipes[0]?.client.destroyed).toBe(false);
   });
 
+  it("L2 strangers who say what is no hello fill no log", async () => {
+    const bench = new HostBench();
+    await bench.start();
+    const lines: string[] = [];
+    const logger = { log: (_level: string, text: string) => void lines.push(text) };
+    bench.listener = new LinkListener({ host: bench.host, admitted: [], logger });
+    for (let count = 1; count <= 150; count += 1) {
+      const stream = bench.open();
+      stream.resume();
+      stream.write("GET / HTTP/1.1\n");
+      await bench.clock.pass(1_000);
+      expect(stream.destroyed).toBe(true);
+    }
+    expect(lines).toHaveLength(100);
+    expect(lines[0]).toContain("a link to an edge was closed: FrameError");
+  });
+
   it("L3 who is refused and keeps the connection open is cut off", async () => {
     const bench = new HostBench();
     await bench.start();
