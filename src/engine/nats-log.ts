@@ -98,6 +98,7 @@ export class NatsLog implements Log {
     const { place, clock } = options;
     const link = await connectNats(place);
     try {
+      await checkNotLost(link, place);
       await openNatsStream(link, place, { ...streamWish(place), clock });
     } catch (error) {
       await link.connection.close();
@@ -110,6 +111,7 @@ export class NatsLog implements Log {
   static async check(place: NatsPlace): Promise<void> {
     const link = await connectNats(place);
     try {
+      await checkNotLost(link, place);
       await checkNatsStream(link, place, streamWish(place));
     } finally {
       await link.connection.close();
@@ -312,6 +314,31 @@ export class NatsLog implements Log {
 function streamWish({ stream: name, shard, plan }: NatsPlace): StreamWish {
   const what = plan === undefined ? "a Muster log" : `the plan of ${plan}`;
   return { name, subject: subjectOf(name), what, mayDelete: false, shard };
+}
+
+/**
+ * What lies beside a log is made after it, and restored before it: a log that is not there then was
+ * lost, or is not restored yet, and a new one would say nothing of that. @throws LogError
+ * (definite)
+ */
+async function checkNotLost(link: NatsLink, { stream, plan }: NatsPlace): Promise<void> {
+  if (plan !== undefined) return;
+  const { streams } = link.manager;
+  for (const beside of [`${stream}-topics`, `${stream}-snapshots`]) {
+    // Before the log is asked for: another server may be making all of them.
+    const { state } = (await streams.info(beside).catch(() => undefined)) ?? {};
+    if (state === undefined || state.last_seq === 0) continue;
+    // Who opens it knows what else may be the matter.
+    const isThere = await streams.info(stream).then(() => true, isOtherThanNotFound);
+    if (isThere) return;
+    const found = `NATS has no stream ${stream}, and ${beside} has messages up to ${state.last_seq} of it`;
+    const help = `restore the log from a backup, or delete ${beside} as well to begin anew`;
+    throw new LogError(`${found}: ${help}`, { definite: true });
+  }
+}
+
+function isOtherThanNotFound(error: unknown): boolean {
+  return !(error instanceof Error && error.name === "StreamNotFoundError");
 }
 
 function subjectOf(stream: string): string {

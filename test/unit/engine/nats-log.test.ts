@@ -236,6 +236,28 @@ describe("opening a log on NATS", () => {
     await connection.close();
   });
 
+  it.each(["topics", "snapshots"])(
+    "is not made anew beside %s of one that is gone",
+    async (part) => {
+      const name = newName();
+      const log = await open(name);
+      const { stream } = parseNatsPlace(name);
+      const { streams: manager } = log.link.manager;
+      const beside = `${stream}-${part}`;
+      await manager.add({ name: beside, subjects: [beside] });
+      await (await open(name)).close();
+      await log.link.connection.request(beside, "a message");
+      await (await open(name)).close();
+      await manager.delete(stream);
+      const message = `NATS has no stream ${stream}, and ${beside} has messages up to 1 of it`;
+      expect((await failure(open(name))).message).toContain(message);
+      expect((await failure(NatsLog.check(parseNatsPlace(name)))).message).toContain(message);
+      await manager.delete(beside);
+      await (await open(name)).close();
+      await log.close();
+    },
+  );
+
   it("stops reading at an entry of a newer format, and where entries are gone", async () => {
     const name = newName();
     const log = await open(name);
