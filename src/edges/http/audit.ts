@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // One line for everything that is done to others: who, with which token, from where, what.
+import { controlCharacters } from "../../core/text.ts";
 import type { Logger } from "../../host/logger.ts";
 import type { EdgeCommand } from "../../wire/link/frames.ts";
 import type { Caller } from "./access.ts";
@@ -32,7 +33,9 @@ function describe(command: EdgeCommand): string | undefined {
   }
 }
 
-/** A name in one line of a log, whatever is in it. */
+/** A name in one line of a log, whatever is in it: JSON lets some pass that steer a terminal. */
 function quote(name: string): string {
-  return JSON.stringify(name);
+  const escaped = (mark: string): string =>
+    `\\u${mark.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  return JSON.stringify(name).replace(controlCharacters, escaped);
 }

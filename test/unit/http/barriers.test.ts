@@ -114,6 +114,15 @@ describe("count barriers by requests", () => {
     expect(audit).toHaveLength(2);
   });
 
+  it("a name in the audit steers no terminal, and is not taken for another", async () => {
+    bench = await HttpBench.start();
+    const name = "a\n\u001b[2J\u009b31m\u202eb";
+    await call("POST", `/v1/barriers/${encodeURIComponent(name)}/init`, { count: 1 });
+    await call("DELETE", `/v1/barriers/${encodeURIComponent(name)}`);
+    const audit = bench.lines.filter((line) => line.includes("audit: cancel"));
+    expect(audit.join()).toContain(String.raw`barrier "a\n\u001b[2J\u009b31m\u202eb" of scope`);
+  });
+
   it("meets clients of the library at one barrier, a scope apart from others", async () => {
     bench = await HttpBench.start();
     await using session = await connect(bench.url, { scope: "p/e", name: "lib" });
