@@ -3,6 +3,7 @@
 // it and gone afterwards, so that nothing of the machine is touched. Links are never left unshaped
 // because nothing else works: `none` is for who asks for it.
 import { execFile } from "node:child_process";
+import { searchPath } from "./namespace-commands.ts";
 
 export type BackendKind = "netem" | "delay-node" | "none";
 
@@ -81,7 +82,9 @@ function defaultEnter(): readonly string[] {
 function tryScript(enter: readonly string[], script: string): Promise<string | undefined> {
   const [program = "", ...words] = [...enter, "sh", "-ec", script];
   return new Promise((resolve) => {
-    execFile(program, words, (error, _stdout, stderr) => {
+    // As links are made: what is found here is found then.
+    const env = { PATH: searchPath, LC_ALL: "C" };
+    execFile(program, words, { env }, (error, _stdout, stderr) => {
       if (error === null) resolve(undefined);
       else resolve(stderr.trim().split("\n").at(-1) || error.message);
     });

@@ -9,7 +9,7 @@ import type { Readable } from "node:stream";
 import { type NamespaceCommands, type NetNamespace, NetworkError } from "./link-backend.ts";
 
 /** An ordinary user's PATH often lacks the sbin ones, where `ip` is. */
-const searchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+export const searchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /** What is kept of what a command says when it fails. */
 const errorCharsMax = 4_096;
 

@@ -3,7 +3,7 @@
 // command texts against rows written by hand, and against the kernel's own parser as far as this
 // machine has one; choices from every outcome of the probes; the probe itself, on this machine.
 import { execFileSync } from "node:child_process";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import {
   type BackendProbe,
   chooseBackend,
@@ -87,5 +87,15 @@ describe.skipIf(process.getuid?.() !== 0)("probeBackends", () => {
   it("gives the words of what failed", async () => {
     const [netem] = await probeBackends(["sh", "-c", "echo 'no such thing' >&2; exit 3", "--"]);
     expect(netem).toEqual({ kind: "netem", problem: "no such thing" });
+  });
+
+  it("finds what is in no directory of the caller's path, as links are made", async () => {
+    const known = await probeBackends();
+    vi.stubEnv("PATH", "/nonexistent");
+    try {
+      expect(await probeBackends()).toEqual(known);
+    } finally {
+      vi.unstubAllEnvs();
+    }
   });
 });
