@@ -341,7 +341,15 @@ export class Interpreter {
 
   /** Runs a text; the completion code is left for the caller. */
   evalText(text: string, origin: Origin): string {
-    return this.run(this.dynamicScript(text, origin));
+    const script = this.dynamicScript(text, origin);
+    // T2: it is there for as long as it runs, beside those that it runs in its turn.
+    const held = this.memory.transient;
+    this.memory.transient += text.length + script.words * wordOverheadBytes;
+    try {
+      return this.run(script);
+    } finally {
+      this.memory.transient = held;
+    }
   }
 
   /**

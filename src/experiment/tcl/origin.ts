@@ -17,13 +17,21 @@ export type Origin = readonly OriginSegment[];
 
 /** The source offset of a script offset, or -1 when unknown. */
 export function locateIn(origin: Origin, offset: number): number {
-  let found = origin[0];
+  const found = origin[segmentAt(origin, offset)];
   if (found === undefined) return -1;
-  for (const segment of origin) {
-    if (segment.text > offset) break;
-    found = segment;
-  }
   return found.exact ? found.source + (offset - found.text) : found.source;
+}
+
+/** The last segment that begins at the offset or before, else the first: a script may have many. */
+function segmentAt(origin: Origin, offset: number): number {
+  let low = 0;
+  let high = origin.length - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if ((origin[middle]?.text ?? 0) <= offset) low = middle;
+    else high = middle - 1;
+  }
+  return low;
 }
 
 /** The part of an origin that starts at `offset`, for a piece of text cut out of a script. */

@@ -87,6 +87,7 @@ describe("the evaluator", () => {
     [`set l [string repeat "{b a} {a c} " 90000]; while 1 {lsort -index 1 $l}`, "TCL_STEPS"],
     [`puts ${"[".repeat(100_000)}`, "TCL_DEPTH"],
     [`expr ${"(".repeat(100_000)}`, "TCL_DEPTH"],
+    ["eval ".repeat(20_000), "TCL_MEMORY"],
   ])("ends %s", (text, code) => {
     // A tenth of the steps shows that each of them is bounded, in a tenth of the time.
     expect(run(text, { steps: limits.tclStepsMax / 10 })).toBe(code);
