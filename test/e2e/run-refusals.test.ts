@@ -78,6 +78,21 @@ describe("an experiment file is refused with 65", () => {
     expect(madeOut).toBe(false);
   });
 
+  test.each([
+    ["--eid", "../../up"],
+    ["--eid", ".."],
+    ["--eid", "a.b"],
+    ["--pid", "a b"],
+    ["--pid", ""],
+  ])("whose run is to have a name that no run can have: %s %j", async (option, name) => {
+    const { code, stderr, madeOut } = await runText(good, [option, name]);
+    expect(code).toBe(65);
+    const what = option === "--pid" ? "project" : "experiment";
+    const hint = `give one of letters, digits, dashes and underscores with ${option}`;
+    expect(stderr).toBe(`muster: the ${what} name "${name}" is no name for a run; ${hint}\n`);
+    expect(madeOut).toBe(false);
+  });
+
   test("of random bytes, with an end to the findings and nothing that steers a terminal", async () => {
     const bytes = Uint8Array.from({ length: 50_000 }, (_, index) => (index * 7919) % 256);
     const { code, stderr } = await runText(bytes);

@@ -149,6 +149,7 @@ async function load(
   }
   const { experiment, rows, source } = loaded;
   if (experiment !== undefined) {
+    checkNames(experiment);
     // A YAML file has none of its own.
     const what = linksOnly ? withoutPrograms(experiment) : experiment;
     return { experiment: what, tables: rows ?? tableRows(experiment).rows, source };
@@ -158,6 +159,21 @@ async function load(
     exitCodes.refused,
     `${file} has ${errors} ${errors === 1 ? "error" : "errors"}; nothing was run`,
   );
+}
+
+/**
+ * They are directories of nodes and results, and parts of what nodes are told. @throws CommandError
+ */
+function checkNames({ pid, eid }: Experiment): void {
+  for (const [what, name, option] of [
+    ["project", pid, "--pid"],
+    ["experiment", eid, "--eid"],
+  ] as const) {
+    if (/^[-\w]+$/.test(name)) continue;
+    const message = `the ${what} name ${JSON.stringify(name)} is no name for a run`;
+    const hint = `give one of letters, digits, dashes and underscores with ${option}`;
+    throw new CommandError(exitCodes.refused, `${message}; ${hint}`);
+  }
 }
 
 function withoutPrograms(experiment: Experiment): Experiment {
