@@ -251,6 +251,11 @@ export class Host implements PortHost {
       else if (port.isPassedOn) port.end(why);
     }
     this.#join();
+    // Those that outlive a process are lost with a life, though they are here as before.
+    for (const port of this.#ports.values()) {
+      if (!(port instanceof LocalLink) || port === this.#own.link) continue;
+      this.#own.say({ kind: "attached", edge: port.edge, incarnation: port.incarnation });
+    }
     // What the ended life has appended late the core passes over, and says nothing (H2).
     this.#appender.repeat();
   }
