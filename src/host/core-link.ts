@@ -6,6 +6,7 @@
 //   K1. Commands reach the log in the order of `submit`, each once, also over a link that was cut.
 //   K2. Effects reach `onEffects` in log order, each once.
 //   K3. `onEffects` is never called from inside `submit`.
+import type { ErrorCode } from "../core/code.ts";
 import type { Command } from "../core/command.ts";
 import type { BarrierPageAsk, EventPage, ScopeDescription } from "../core/description.ts";
 import type { EdgeEffect } from "../core/effect.ts";
@@ -32,21 +33,29 @@ export interface EdgeHandler {
   onClosed?(reason: string): void;
 }
 
+/** A core in another process was asked, and cannot answer now. */
+export class LinkError extends Error {
+  override readonly name = "LinkError";
+  readonly code: ErrorCode = "unavailable";
+}
+
 export interface CoreLink {
   /**
    * Queues a command. False: the mailbox is full and nothing was queued; wait for `onRoom`. In the
-   * core's process `leave` is taken also then.
+   * core's process `leave` and `topic-unfollow` are taken also then.
    */
   submit(command: Command): boolean;
   /**
    * The state of one barrier of a scope, or of a page of them, the first when absent; a read, not
    * logged. `DescribedPages` puts them together.
+   * @throws LinkError while the link to a remote core is gone
    */
   describe(scope: string, barrier?: string, page?: BarrierPageAsk): Promise<ScopeDescription>;
   /**
    * Events of a scope that have not completed, in the order of their numbers; a read, not logged.
    * In the core's process it is behind all that was submitted before.
    * @param after the `next` of the page before; 0 for the first page.
+   * @throws LinkError while the link to a remote core is gone
    */
   listEvents(scope: string, after: number): Promise<EventPage>;
   /** Ends the edge in order: its participants leave. Resolves when the core has it in the log. */

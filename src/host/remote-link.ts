@@ -10,7 +10,13 @@ import { EdgeLink } from "../wire/link/edge-link.ts";
 import type { CoreFrame, EdgeFrame } from "../wire/link/frames.ts";
 import { FrameError, formatFrame } from "../wire/link/frames.ts";
 import type { Clock } from "./clock.ts";
-import { type ConnectEdge, type CoreLink, type EdgeHandler, everyScope } from "./core-link.ts";
+import {
+  type ConnectEdge,
+  type CoreLink,
+  type EdgeHandler,
+  everyScope,
+  LinkError,
+} from "./core-link.ts";
 import { FrameReader } from "./frame-reader.ts";
 import { newIncarnation, newNonce } from "./ids.ts";
 import { socketPath } from "./link-address.ts";
@@ -87,21 +93,11 @@ class RemoteLink implements CoreLink {
   }
 
   describe(scope: string, barrier?: string, page?: BarrierPageAsk): Promise<ScopeDescription> {
-    return new Promise((resolve) => {
-      this.#link.describe({ scope, barrier, ...page }, (description) => {
-        resolve(description ?? { scope, barriers: [], pendingEvents: 0 });
-      });
-    });
+    return answered((answer) => this.#link.describe({ scope, barrier, ...page }, answer));
   }
 
   listEvents(scope: string, after: number): Promise<EventPage> {
-    return new Promise((resolve) => {
-      this.#link.listEvents(scope, after, (page) => {
-        resolve(
-          page ?? { events: [], total: 0, next: null, paused: false, nowUs: null, stampUs: 0 },
-        );
-      });
-    });
+    return answered((answer) => this.#link.listEvents(scope, after, answer));
   }
 
   close(): Promise<void> {
@@ -194,4 +190,16 @@ class RemoteLink implements CoreLink {
     this.#resolveClosed();
     if (reason !== undefined) this.#handler.onClosed?.(reason);
   }
+}
+
+/** @throws LinkError when the link is gone before there is an answer: nobody has said "nothing" */
+function answered<Answer extends object>(
+  ask: (answer: (found: Answer | undefined) => void) => void,
+): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    ask((found) => {
+      if (found !== undefined) resolve(found);
+      else reject(new LinkError("the link to the server is lost; ask again when it is back"));
+    });
+  });
 }
