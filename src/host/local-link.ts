@@ -99,8 +99,9 @@ export class LocalLink implements CoreLink, Port {
 
   submit(command: Command): boolean {
     if (this.#closed) return false;
-    if (command.kind !== "leave") return this.source.submit(command);
-    // A full mailbox must not hold a party that is gone. No more leave than have come.
+    const isGoing = command.kind === "leave" || command.kind === "topic-unfollow";
+    if (!isGoing) return this.source.submit(command);
+    // A full mailbox must not hold a party that is gone. No more go than have come.
     this.source.submitAlways(command);
     return true;
   }

@@ -99,7 +99,10 @@ export class SessionFeeds {
     const followed = this.#followed.get(key);
     if (followed?.readers.delete(reader) !== true || followed.readers.size > 0) return;
     this.#followed.delete(key);
-    const { scope, topic } = reader;
+    this.#unfollow(reader);
+  }
+
+  #unfollow({ scope, topic }: { readonly scope: string; readonly topic: string }): void {
     this.#link.submit({ kind: "topic-unfollow", scope, topic });
   }
 
@@ -146,6 +149,7 @@ export class SessionFeeds {
         if (followed === undefined) return;
         if (effect.last < followed.feed.last) {
           // Its scope has ended while nobody followed it, and another one has its name.
+          this.#unfollow(effect);
           this.#end(followed, "ended", "the scope of the topic has ended");
           return;
         }
@@ -175,7 +179,7 @@ export class SessionFeeds {
     }
   }
 
-  /** The core has ended it: nothing is left to be told to it. */
+  /** The core does not tell of it any more. */
   #end({ feed, readers }: Followed, code: ErrorCode, message: string): void {
     this.#followed.delete(keyOf(feed));
     for (const reader of [...readers]) reader.refuse(code, message);

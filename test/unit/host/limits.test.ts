@@ -63,6 +63,28 @@ describe("mailboxCommandsMax and parties that go", () => {
   });
 });
 
+describe("mailboxCommandsMax and topics", () => {
+  it("an edge that follows no more while the mailbox is full is told nothing of the topic", async () => {
+    const bench = new HostBench({ limits: { mailboxCommandsMax: 4, entryCommandsMax: 4 } });
+    await bench.start();
+    const { link, effects } = bench.local("e");
+    const place = { scope: "t", topic: "t", connection: 1 } as const;
+    link.submit({ kind: "topic-follow", ...place });
+    await bench.clock.pass(1_000_000);
+    expect(effects).toEqual(["topic-stands"]);
+    while (link.submit(wait(2))) {
+      // Until it is full.
+    }
+    link.submit({ kind: "topic-unfollow", scope: "t", topic: "t" });
+    await bench.clock.pass(1_000_000);
+    const payload = { id: 1, bytes: 1, hash: 1 };
+    link.submit({ kind: "publish", ...place, payload });
+    await bench.clock.pass(1_000_000);
+    const told = effects.filter((effect) => !effect.startsWith("refused"));
+    expect(told).toEqual(["topic-stands", "published 1"]);
+  });
+});
+
 describe("mailboxCommandsMax and a lost link", () => {
   it("an edge with a full mailbox still says that it is back", async () => {
     const limits = { mailboxCommandsMax: 4, entryCommandsMax: 4, edgeLeaseUs: 2_000_000 };
