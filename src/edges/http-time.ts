@@ -16,6 +16,11 @@ export const httpTime = {
   pingMs: 15_000,
   /** A WebSocket that has not answered that by then is cut; its session may come back. */
   pongMs: 15_000,
+  /**
+   * A WebSocket that leaves so much unread that nothing is read from it cannot answer: it is cut
+   * when it has taken nothing for this long.
+   */
+  unreadMs: 600_000,
   /** A WebSocket or stream that was told to end, and whose client takes nothing, is cut. */
   lingerMs: 1_000,
   /** How soon the open streams of a token that was revoked or has expired are ended. */

@@ -268,6 +268,8 @@ class OpenSocket implements DoorSocket {
   setReading(isReading: boolean): void {
     if (isReading === this.#isReading) return;
     this.#isReading = isReading;
+    // What it has said meanwhile is read from now on.
+    if (isReading) this.#lifeUs = this.#options.clock.nowUs();
     if (!isReading) this.#socket.pause();
     else if (this.#held.length === 0) this.#socket.resume();
     else this.#options.clock.endOfTurn(() => this.#takeHeld());
@@ -317,14 +319,25 @@ class OpenSocket implements DoorSocket {
     onLife();
     const look = (): void => {
       const leftMs = time.pingMs - (clock.nowUs() - this.#lifeUs) / 1000;
-      cancel = leftMs > 0 ? clock.after(leftMs, look) : ask();
+      if (leftMs > 0) cancel = clock.after(leftMs, look);
+      else cancel = this.#isReading ? ask() : bear();
     };
     const ask = (): Cancel => {
       const silentSinceUs = this.#lifeUs;
       socket.ping();
       return clock.after(time.pongMs, () => {
-        if (this.#lifeUs === silentSinceUs) socket.terminate();
+        if (this.#lifeUs === silentSinceUs && this.#isReading) socket.terminate();
         else look();
+      });
+    };
+    /** Its answer would not be read: of one that is slow, only what it takes says that it lives. */
+    const bear = (): Cancel => {
+      const unreadBytes = this.queuedBytes;
+      const leftMs = time.unreadMs - (clock.nowUs() - this.#lifeUs) / 1000;
+      if (unreadBytes > 0 && leftMs <= 0) socket.terminate();
+      return clock.after(time.pingMs, () => {
+        if (this.queuedBytes < unreadBytes || unreadBytes === 0) onLife();
+        look();
       });
     };
     socket.on("pong", onLife);
