@@ -47,6 +47,8 @@ export class Appender {
   #tickDue = false;
   #inFlight = 0;
   #failed = false;
+  /** A second one would send again what is on its way by then. */
+  #isRetryArmed = false;
   #retryMs = retryDelayMs.first;
   #stopped = false;
 
@@ -164,8 +166,10 @@ export class Appender {
 
   /** H2. Waits until nothing is in flight, because a later batch may not overtake a failed one. */
   #retryWhenQuiet(): void {
-    if (this.#inFlight > 0 || this.#stopped) return;
+    if (this.#inFlight > 0 || this.#stopped || this.#isRetryArmed) return;
+    this.#isRetryArmed = true;
     this.#options.clock.after(this.#retryMs, () => {
+      this.#isRetryArmed = false;
       if (this.#stopped) return;
       this.#failed = false;
       // An entry goes out in any case: it tells whether the log is back, and carries time.
