@@ -7,6 +7,8 @@
 //       user.
 //   H2. When the caller goes away the call is aborted.
 //   H3. A request that was cut off is not answered, whatever its beginning says.
+//   H4. A request that is refused is answered although more of it comes: that is thrown away, up to
+//       as much again as a message may have.
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { type PeerCertificate, TLSSocket } from "node:tls";
@@ -90,12 +92,12 @@ export class XmlRpcDoor {
     const user = socket instanceof TLSSocket ? userOf(socket.getPeerCertificate()) : undefined;
     const refusal = refusalOf(request, user);
     if (refusal !== undefined || user === undefined) {
-      return refuse(response, refusal ?? [403, ""]);
+      return refuse(request, response, refusal ?? [403, ""]);
     }
     const message = await readBody(request);
     if (message === "cut-off") return void response.destroy(); // H3.
     if (message === "too-long") {
-      return refuse(response, [413, `the message is longer than ${messageBytesMax} bytes`]);
+      return refuse(request, response, [413, `the message is longer than ${messageBytesMax} bytes`]);
     }
     const gone = new AbortController();
     response.once("close", () => gone.abort()); // H2.
@@ -134,23 +136,42 @@ function refusalOf(request: IncomingMessage, user: string | undefined): Refusal 
   return [413, `the message is longer than ${messageBytesMax} bytes`];
 }
 
-function refuse(response: ServerResponse, [status, text]: Refusal): void {
-  const headers = { "Content-Type": "text/plain", Connection: "close" };
-  response.writeHead(status, status === 405 ? { ...headers, Allow: "POST" } : headers);
-  response.end(`${text}\n`);
+/** H4. Whoever sends all before he reads would find a reset, were the connection closed at once. */
+function refuse(
+  request: IncomingMessage,
+  response: ServerResponse,
+  [status, text]: Refusal,
+): void {
+  const body = `${text}\n`;
+  response.writeHead(status, {
+    ...{ "Content-Type": "text/plain", "Content-Length": Buffer.byteLength(body) },
+    ...{ Connection: "close", ...(status === 405 ? { Allow: "POST" } : {}) },
+  });
+  response.write(body);
+  let bytes = 0;
+  request.on("data", (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes > messageBytesMax) request.destroy();
+  });
+  request.once("error", () => request.destroy());
+  request.once("close", () => response.end());
+  request.once("end", () => response.end());
 }
 
-async function readBody(request: IncomingMessage): Promise<Uint8Array | "too-long" | "cut-off"> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  try {
-    for await (const chunk of request as AsyncIterable<Buffer>) {
+function readBody(request: IncomingMessage): Promise<Uint8Array | "too-long" | "cut-off"> {
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    const onData = (chunk: Buffer): void => {
       bytes += chunk.length;
-      if (bytes > messageBytesMax) return "too-long";
       chunks.push(chunk);
-    }
-  } catch {
-    return "cut-off";
-  }
-  return Buffer.concat(chunks);
+      if (bytes <= messageBytesMax) return;
+      request.off("data", onData);
+      resolve("too-long");
+    };
+    request.on("data", onData);
+    request.once("end", () => resolve(Buffer.concat(chunks)));
+    request.once("error", () => resolve("cut-off"));
+    request.once("close", () => resolve("cut-off"));
+  });
 }
