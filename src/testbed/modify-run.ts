@@ -211,9 +211,10 @@ export class RunModifier {
     if (nodes.added.length === 0) return () => Promise.resolve();
     let stopServing: () => Promise<void> = () => Promise.resolve();
     const undo = async (): Promise<void> => {
-      await stopServing();
-      await backend.remove(nodes.added);
-      boot.tell({ experiment: this.#experiment, tables: this.#tables });
+      const tell = (): void => boot.tell({ experiment: this.#experiment, tables: this.#tables });
+      for (const step of [() => stopServing(), () => backend.remove(nodes.added), tell]) {
+        await this.#takeBack(step);
+      }
     };
     try {
       await backend.add(nodes.added.map((name) => planNode(experiment, name)));
@@ -227,6 +228,15 @@ export class RunModifier {
     }
     this.#throwIfEnding();
     return undo;
+  }
+
+  /** What fails of it is said, and keeps nothing else from being taken back. */
+  async #takeBack(step: () => Promise<void> | void): Promise<void> {
+    try {
+      await step();
+    } catch (error) {
+      this.#warn(`what the modification had begun is not all taken back: ${textOf(error)}`);
+    }
   }
 
   /** M2: the last that can be refused. */

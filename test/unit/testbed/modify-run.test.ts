@@ -27,12 +27,13 @@ let ending = false;
 let agendaRefuses: string | undefined;
 let linksRefuse: string | undefined;
 let linksFail: string | undefined;
+let undoFails: string | undefined;
 let backend: FakeBackend;
 let programs: ProgramAgent;
 
 beforeEach(() => {
   [done, said, bootFails, ending] = [[], [], new Set(), false];
-  [agendaRefuses, linksRefuse, linksFail] = [undefined, undefined, undefined];
+  [agendaRefuses, linksRefuse, linksFail, undoFails] = [undefined, undefined, undefined, undefined];
   const clock = new FakeClock();
   backend = new FakeBackend(clock, ["a", "b"]);
   programs = new ProgramAgent({
@@ -76,6 +77,7 @@ function modifier(): RunModifier {
       serveBarriers: async (clients) => {
         done.push(`barriers for ${clients.map(({ name }) => name).join()}`);
         return async () => {
+          if (undoFails !== undefined) throw new Error(undoFails);
           done.push("barriers undone");
         };
       },
@@ -172,6 +174,16 @@ describe("RunModifier", () => {
     expect([...backend.nodes.keys()]).toEqual(["a", "b"]);
     expect(backend.processes[0]?.signals).toEqual([]);
     expect(said).toEqual([]);
+  });
+
+  it("takes back what it can, says why the rest stays, and why there was something to take back", async () => {
+    [bootFails, undoFails] = [new Set(["c"]), "the log takes nothing"];
+    const change = modification({ nodes: { ...none, added: ["c"] } }, "a", "b", "c");
+    await expect(modifier().modify(change)).rejects.toThrow(new ModifyError("c does not boot"));
+    expect(done).toEqual(["barriers for c", "told a,b"]);
+    expect([...backend.nodes.keys()]).toEqual(["a", "b"]);
+    const text = "what the modification had begun is not all taken back: the log takes nothing";
+    expect(said).toEqual([{ type: "message", level: "warning", node: null, text }]);
   });
 
   it("takes back what is new when the agenda cannot be changed so, and stops nothing", async () => {
