@@ -132,6 +132,7 @@ export class BusAgent {
   /** How often orders may have been lost on their way here. */
   #gaps = 0;
   #isStopped = false;
+  #isClosed = false;
 
   private constructor(options: BusAgentOptions) {
     const { experiment, sender, bus, clock, clockName, credentials, onWarning, name } = options;
@@ -164,6 +165,7 @@ export class BusAgent {
     const fresh = objects.filter((name) => !this.#objects.includes(name));
     this.#objects = [...this.#objects, ...fresh];
     await this.#hearFor(fresh);
+    if (this.#isClosed) return;
     this.#cancelAlive();
     this.#sayAlive();
   }
@@ -194,6 +196,7 @@ export class BusAgent {
 
   /** Says that it goes, and is gone. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     this.stop();
     this.#cancelAlive();
     this.#server.close();
@@ -210,7 +213,10 @@ export class BusAgent {
       const objname = objects.slice(at, at + namesPerSubscription).join(",");
       const exceptEventtypes = [...aboutObjects].join(",");
       const address = { expt, objname, exceptEventtypes, scheduler: 0 } as const;
-      this.#subscriptions.push(await this.#subscribe(address));
+      const subscription = await this.#subscribe(address);
+      this.#subscriptions.push(subscription);
+      // It was closed meanwhile, with those that there were.
+      if (this.#isClosed) subscription.close();
     }
   }
 

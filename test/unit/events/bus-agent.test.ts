@@ -18,6 +18,7 @@ import {
   formatRevoke,
   type Order,
   orderAttributes,
+  parseReport,
 } from "../../../src/wire/event/orders.ts";
 import { experiment, SchedulerWorld } from "./scheduler-world.ts";
 
@@ -74,6 +75,22 @@ describe("BusAgent", () => {
     expect(world.performed.map(({ objname }) => objname)).toEqual(["c", "b", "a"]);
     const instants = world.performed.map(({ atUs, due }) => atUs - (due.monotonic?.us ?? 0));
     for (const lateUs of instants) expect(lateUs).toBeGreaterThanOrEqual(0);
+  });
+
+  it("says nothing more once it is closed, also when it was about to serve more objects", async () => {
+    const agent = await world.startAgent("n1", ["d"]);
+    const serving = agent.serve(["e"]);
+    await Promise.all([serving, agent.close()]);
+    await world.pass(0);
+    const signs = (): readonly boolean[] =>
+      world.said.flatMap((one) => {
+        const report = parseReport(one);
+        const isOurs = report?.kind === "alive" && report.alive.agent === "n1";
+        return isOurs ? [report.alive.isGoing] : [];
+      });
+    expect(signs()).toEqual([false, true]);
+    await world.pass(3 * eventsTime.aliveMs);
+    expect(signs()).toEqual([false, true]);
   });
 
   it("says with FIRED when it was planned, so that who watches knows how late it was", async () => {
