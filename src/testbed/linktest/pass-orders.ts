@@ -14,6 +14,7 @@ import {
   type Route,
   ratePayloadBytes,
 } from "../../linktest/index.ts";
+import { usualQueue } from "../../network/model.ts";
 import type { ProbeStep, SendStep, StepAnswer } from "./probe-order.ts";
 
 /** Steps of both ends, in the direction of `there` of their pair. */
@@ -24,8 +25,6 @@ export interface EndSteps {
 
 /** For what is late, and for an end that starts its step after the other. */
 const graceMs = 2_000;
-/** Packets that wait in a link's queue when its file says nothing. [EMULAB-EVENTS 5] */
-const usualQueuePackets = 50;
 /**
  * What a sender makes up for at once. The link takes them out twice as fast as they are due (Q3),
  * so that they, and no more than one, are all that waits there: far from the 50 of a usual queue,
@@ -78,7 +77,7 @@ export function rateSteps({ pair, probes }: PassOf<RateProbe>): EndSteps {
     const bits = 8 * (ratePayloadBytes + frameBytes);
     const spacingUs = (1_000_000 * bits) / edge.bandwidthBps;
     const queuePackets = queueOf(edge, ratePayloadBytes);
-    const queueMs = (spacingUs * Math.max(queuePackets, 2 * usualQueuePackets)) / 1_000;
+    const queueMs = (spacingUs * Math.max(queuePackets, 2 * usualQueue.limit)) / 1_000;
     const timeoutMs = Math.ceil(1_200 * seconds + edge.delayMs + queueMs + graceMs);
     const intervalUs = (1_000_000 * bits) / probe.sendBps;
     const send = {
@@ -107,7 +106,7 @@ function sendOf({ edge, packets, packetsPerSecond, seconds }: LossProbe): SendSt
 
 /** Packets of a size that wait in the queue of a direction. */
 function queueOf({ queueLimit }: LinktestEdge, payloadBytes: number): number {
-  const { limit, unit } = queueLimit ?? { limit: usualQueuePackets, unit: "packets" };
+  const { limit, unit } = queueLimit ?? { limit: usualQueue.limit, unit: usualQueue.limitUnit };
   return unit === "packets" ? limit : Math.floor(limit / (payloadBytes + frameBytes));
 }
 
