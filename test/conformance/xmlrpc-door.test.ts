@@ -124,7 +124,9 @@ describe("the HTTPS door", () => {
     const part = Buffer.alloc(64 * 1024, " ");
     const chunk = Buffer.concat([Buffer.from("10000\r\n"), part, Buffer.from("\r\n")]);
     const parts = Math.ceil(messageBytesMax / part.length);
-    const sendParts = async (count: number): Promise<{ readonly heard: string; readonly sent: number }> => {
+    const sendParts = async (
+      count: number,
+    ): Promise<{ readonly heard: string; readonly sent: number }> => {
       const socket = connect({
         ...{ host: "127.0.0.1", servername: "localhost", port, ca: authority },
         ...{ key: readFileSync(ann.key, "utf8"), cert: readFileSync(ann.certificate, "utf8") },

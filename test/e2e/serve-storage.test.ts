@@ -24,7 +24,9 @@ import { setFull } from "./support/streams.ts";
 
 const muster = join(repository, "bin/muster");
 const brokers: NatsServer[] = [];
+const servers: Command[] = [];
 afterEach(async () => {
+  await endServers();
   for (const broker of brokers.splice(0)) await broker.dispose();
 });
 
@@ -33,13 +35,39 @@ beforeEach(() => {
   folder = scratch();
 });
 
+/** One of a test that failed goes on serving. */
+async function endServers(): Promise<void> {
+  for (const server of servers.splice(0)) {
+    server.child.kill("SIGKILL");
+    await server.ended;
+  }
+}
+
+/** Behind a test: what fails here keeps no other hook from being called. */
+function afterTest(check: () => Promise<void>): void {
+  afterEach(async () => {
+    await endServers();
+    try {
+      await check();
+    } finally {
+      await endServers();
+    }
+  });
+}
+
 interface ServeOptions extends CommandOptions {
   readonly state?: string;
 }
 
+function launch(argv: readonly string[], options: CommandOptions): Command {
+  const server = new Command(muster, argv, options);
+  servers.push(server);
+  return server;
+}
+
 function serve(log: string, { state, ...options }: ServeOptions = {}): Command {
   const argv = ["serve", "--state", state ?? join(folder, "state"), "--log", log];
-  return new Command(muster, [...argv, "--listen", "http=127.0.0.1:0"], options);
+  return launch([...argv, "--listen", "http=127.0.0.1:0"], options);
 }
 
 /** Nothing was served. */
@@ -114,7 +142,7 @@ describe("a log in a file", () => {
     await end(server);
     copyFileSync(file(), good());
   });
-  afterEach(() => expectKept(log(), "kept"));
+  afterTest(() => expectKept(log(), "kept"));
 
   it("of a newer Muster is refused", async () => {
     const version = versionOf(file());
@@ -195,7 +223,7 @@ describe("the experiments database", () => {
   const state = (): string => join(folder, "state");
   const file = (): string => join(state(), "experiments.db");
   const start = (options: CommandOptions = {}): Command =>
-    new Command(muster, ["serve", "--state", state()], options);
+    launch(["serve", "--state", state()], options);
 
   /** It is kept, and there is nothing to say. */
   async function expectGood(): Promise<void> {
@@ -205,7 +233,7 @@ describe("the experiments database", () => {
     expect(server.stderr).toBe("");
   }
   beforeEach(expectGood);
-  afterEach(expectGood);
+  afterTest(expectGood);
 
   it("of a newer Muster, or damaged, is refused", async () => {
     const version = versionOf(file());

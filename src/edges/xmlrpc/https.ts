@@ -97,7 +97,10 @@ export class XmlRpcDoor {
     const message = await readBody(request);
     if (message === "cut-off") return void response.destroy(); // H3.
     if (message === "too-long") {
-      return refuse(request, response, [413, `the message is longer than ${messageBytesMax} bytes`]);
+      return refuse(request, response, [
+        413,
+        `the message is longer than ${messageBytesMax} bytes`,
+      ]);
     }
     const gone = new AbortController();
     response.once("close", () => gone.abort()); // H2.
@@ -137,11 +140,7 @@ function refusalOf(request: IncomingMessage, user: string | undefined): Refusal 
 }
 
 /** H4. Whoever sends all before he reads would find a reset, were the connection closed at once. */
-function refuse(
-  request: IncomingMessage,
-  response: ServerResponse,
-  [status, text]: Refusal,
-): void {
+function refuse(request: IncomingMessage, response: ServerResponse, [status, text]: Refusal): void {
   const body = `${text}\n`;
   response.writeHead(status, {
     ...{ "Content-Type": "text/plain", "Content-Length": Buffer.byteLength(body) },
