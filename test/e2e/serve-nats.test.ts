@@ -10,7 +10,7 @@ import { connect as connectNats } from "@nats-io/transport-node";
 import { afterEach, describe, expect, it } from "vitest";
 import { connect, type MusterError, type Session } from "../../src/client/index.ts";
 import { sleep, systemClock } from "../../src/host/clock.ts";
-import { NatsServer } from "../../src/testing/nats-server.ts";
+import { freePorts, NatsServer } from "../../src/testing/nats-server.ts";
 import { Command, repository, scratch } from "./support/command.ts";
 
 const bin = (name: string): string => join(repository, "bin", name);
@@ -225,5 +225,23 @@ describe("muster serve --log nats:", () => {
     expect(await wait).toMatchObject({ generation: 1 });
     await session.close();
     expect(first.command.stderr).not.toContain("another server named north");
+  });
+
+  it("opens the doors of its buses and of its daemon also before those to its log", async () => {
+    const broker = await startBroker();
+    const tls = join(scratch(), "tls");
+    for (const argv of [["init"], ["issue", "server", "north"]]) {
+      const made = await new Command(bin("muster"), ["cert", ...argv, "--dir", tls]).ended;
+      expect(made.code).toBe(0);
+    }
+    const doors = ["events", "boss-events", "xmlrpc", "http"];
+    const ports = await freePorts(doors.length);
+    const listens = doors.map((door, index) => `${door}=127.0.0.1:${ports[index]}`);
+    const command = new Command(bin("muster"), [
+      ...["serve", "--state", scratch(), "--log", `nats://${broker.address}/t`, "--tls", tls],
+      ...listens.flatMap((listen) => ["--listen", listen]),
+    ]);
+    await command.prints(/http at https/);
+    expect(command.stdout).toContain(`boss-events at http://127.0.0.1:${ports[1]}`);
   });
 });

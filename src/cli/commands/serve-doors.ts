@@ -91,6 +91,9 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     return hasLeftLog;
   };
   try {
+    // Before the first is open: a core that joins its log has its name there from then on. The
+    // daemon has opened its own already.
+    if (isSharedLog(plan.log)) await checkFree(listens.filter(({ edge }) => edge !== "xmlrpc"));
     for (const listen of listens) {
       switch (listen.edge) {
         case "http":
@@ -158,8 +161,6 @@ async function openCore(options: DoorsOptions): Promise<Core> {
   const onAppended = (tookUs: number): void => {
     for (const note of appended) note(tookUs);
   };
-  // From then on it has its name there.
-  if (isSharedLog(plan.log)) await checkFree(plan.listens);
   const { shards, durability, close } = await openEngine({ plan, logger, onAppended, onFailed });
   const edges = nameEdges(plan.listens);
   const parts = { shards, appended, watch: new DoorWatch(), edges };
