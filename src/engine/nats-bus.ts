@@ -62,6 +62,8 @@ export interface NatsBusOptions {
   readonly limits: BusLimits;
   /** Never used before: host/ids.ts draws one. */
   readonly newEpoch: () => string;
+  /** Its stream has answered or not, some times a second. */
+  readonly onStream?: (hasAnswered: boolean, why: string) => void;
 }
 
 export class NatsBus implements Bus {
@@ -81,7 +83,7 @@ export class NatsBus implements Bus {
   #isClosed = false;
 
   private constructor(
-    { clock, limits }: NatsBusOptions,
+    { clock, limits, onStream = () => undefined }: NatsBusOptions,
     link: NatsLink,
     feed: Pick<NatsFeedOptions, "names" | "manager" | "stand" | "remake">,
   ) {
@@ -92,7 +94,7 @@ export class NatsBus implements Bus {
     this.#dataBytesMax = (link.connection.info?.max_payload ?? 0) - natsMessageHeadBytesMax;
     this.#publisher = new NatsPublisher(jetstream(link.connection), clock);
     this.#feed = new NatsFeed({
-      ...{ ...feed, link, clock },
+      ...{ ...feed, link, clock, onStream },
       onItem: (item) => this.#offer(item),
       onGap: () => {
         for (const subscription of this.#subscriptions) subscription.gap();

@@ -20,7 +20,7 @@ import type { Notification } from "../wire/event/notification.ts";
 import type { LogClock } from "./log.ts";
 import { natsBusRetryMs, natsStandMs, natsSubjectsMax } from "./nats-bus-limits.ts";
 import { type NatsBusNames, type StreamStand, standOf } from "./nats-bus-stream.ts";
-import type { NatsLink } from "./nats-connection.ts";
+import { type NatsLink, textOf } from "./nats-connection.ts";
 import { readStored } from "./nats-notification.ts";
 import { NatsReader } from "./nats-reader.ts";
 import type { RingItem } from "./notification-ring.ts";
@@ -41,6 +41,8 @@ export interface NatsFeedOptions {
   /** Another server asks who hears this. */
   readonly onQuestion: (about: Notification, answer: (text: string) => void) => void;
   readonly onConnection: (isThere: boolean, why: string) => void;
+  /** The stream was asked, and has answered or not; also when the connection is cut. */
+  readonly onStream: (hasAnswered: boolean, why: string) => void;
 }
 
 interface Listened {
@@ -148,10 +150,18 @@ export class NatsFeed {
 
   /** F5. */
   async #ask(): Promise<StreamStand> {
-    const { stream } = this.#options.names;
-    const stand = standOf(await this.#options.manager.streams.info(stream));
-    if (stand.hasMajority) return stand;
-    throw new Error(`the leader of the stream ${stream} has lost the other brokers`);
+    const { names, manager, onStream } = this.#options;
+    try {
+      const stand = standOf(await manager.streams.info(names.stream));
+      if (!stand.hasMajority) {
+        throw new Error(`the leader of the stream ${names.stream} has lost the other brokers`);
+      }
+      onStream(true, "");
+      return stand;
+    } catch (error) {
+      if (!this.#isClosed) onStream(false, textOf(error));
+      throw error;
+    }
   }
 
   #listenTo(subject: string): void {
@@ -321,7 +331,9 @@ export class NatsFeed {
     for await (const status of this.#options.link.connection.status()) {
       if (this.#isClosed) return;
       if (status.type === "disconnect") {
-        this.#options.onConnection(false, `NATS at ${status.server} is away`);
+        const why = `NATS at ${status.server} is away`;
+        this.#options.onConnection(false, why);
+        this.#options.onStream(false, why);
         this.#disturb();
       } else if (status.type === "reconnect") {
         this.#disturb();

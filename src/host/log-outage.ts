@@ -48,7 +48,8 @@ export class LogOutage {
   }
 }
 
-function secondsText(us: number): string {
+/** For people. */
+export function secondsText(us: number): string {
   const seconds = us / 1e6;
   return `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;
 }

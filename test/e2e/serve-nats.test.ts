@@ -244,4 +244,29 @@ describe("muster serve --log nats:", () => {
     await command.prints(/http at https/);
     expect(command.stdout).toContain(`boss-events at http://127.0.0.1:${ports[1]}`);
   });
+
+  it("says that a bus is away, once, and that it is back; nobody is sent there meanwhile", async () => {
+    const broker = await startBroker();
+    const server = await serve(broker, "north");
+    // It has a bus, and no log that would tell.
+    const events = new Command(bin("muster"), [
+      ...["serve", "--state", scratch(), "--role", "ops", "--log", `nats://${broker.address}/t`],
+      ...["--listen", "events=127.0.0.1:0"],
+    ]);
+    await events.prints(/events at http/);
+    await broker.kill();
+    const away = /the stream t-ops of NATS for users' events is away \(.+\);/;
+    for (const command of [events, server.command]) await command.prints(away);
+    const why = "the stream t-ops of NATS for users' events is away";
+    const asked = await fetch(`${server.url}/readyz`);
+    expect(asked.status).toBe(503);
+    expect(((await asked.json()) as { readonly why: unknown }).why).toContain(why);
+    await broker.startAgain();
+    const back = /for users' events is there again, after [\d.]+ s/;
+    for (const command of [events, server.command]) await command.prints(back);
+    while ((await fetch(`${server.url}/readyz`)).status !== 200) await sleep(systemClock, 20);
+    for (const { stderr } of [events, server.command]) {
+      expect(stderr.match(/users' events/g)).toHaveLength(2);
+    }
+  });
 });

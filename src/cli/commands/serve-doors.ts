@@ -264,6 +264,7 @@ async function openHttp(
   });
   const leave = mountCore({ door, host: shards, clock, logger, edge: edgeOf(listen, edges) });
   mountBus(door, { bus, clock, busBounds });
+  door.addReadiness(buses.away);
   mountHosts(door, hosts);
   watch.show(door.metrics);
   addLinkMetrics(door.metrics, linkHealth);

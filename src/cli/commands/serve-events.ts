@@ -13,6 +13,7 @@ import { checkSharedLog, isSharedLog, natsPlace } from "../../engine/open-log.ts
 import { Forwarder } from "../../events/forwarder.ts";
 import { type ForwarderLimits, resolveForwarderLimits } from "../../events/forwarder-limits.ts";
 import { OpsBus } from "../../events/ops-bus.ts";
+import { BusOutage } from "../../host/bus-outage.ts";
 import { calmLogger } from "../../host/calm-logger.ts";
 import { systemClock } from "../../host/clock.ts";
 import { newRunId } from "../../host/ids.ts";
@@ -31,6 +32,8 @@ export interface Buses {
   readonly ops: Bus;
   /** Of the testbed. */
   readonly boss: Bus;
+  /** Why nobody should be sent here, where the stream of a bus does not answer. */
+  readonly away: () => readonly string[];
   /** A line for people where a bus is not of this process alone. */
   readonly lines: readonly string[];
   /** Close the doors first: their clients then come back to the bus that follows. */
@@ -50,7 +53,7 @@ export type BusesPlan = Pick<
  *
  * @throws CommandError with what to do when NATS does not let us.
  */
-export async function openBuses(plan: BusesPlan): Promise<Buses> {
+export async function openBuses(plan: BusesPlan, logger: Logger): Promise<Buses> {
   const has = (...edges: readonly Listen["edge"][]): boolean =>
     plan.listens.some(({ edge }) => edges.includes(edge));
   const isShared = isSharedLog(plan.log);
@@ -61,20 +64,19 @@ export async function openBuses(plan: BusesPlan): Promise<Buses> {
       const { log, natsCreds, shards: count } = plan;
       await checkSharedLog(log, { natsCreds, shard: { index: 0, count } });
     }
-    const ops = await openBus("ops", plan, isShared && has("http", "events"));
+    const ops = await openBus("ops", { plan, logger }, isShared && has("http", "events"));
     opened.push(ops);
     const isBoss = plan.role === "boss" && has("boss-events");
-    const boss = await openBus("boss", plan, isShared && isBoss);
+    const boss = await openBus("boss", { plan, logger }, isShared && isBoss);
     opened.push(boss);
     return {
       ...{ ops: new OpsBus(ops.bus), boss: new BossBus(boss.bus) },
+      away: () => opened.flatMap(({ outage }) => outage?.away ?? []),
       lines: opened.flatMap(({ line }) => (line === undefined ? [] : [line])),
-      async close() {
-        for (const { bus } of opened) await bus.close();
-      },
+      close: () => closeAll(opened),
     };
   } catch (error) {
-    for (const { bus } of opened) await bus.close();
+    await closeAll(opened);
     if (error instanceof LogError) throw new CommandError(exitCodes.cannotCreate, error.message);
     throw error;
   }
@@ -83,22 +85,35 @@ export async function openBuses(plan: BusesPlan): Promise<Buses> {
 interface OpenedBus {
   readonly bus: Bus & { close(): void | Promise<void> };
   readonly line?: string;
+  readonly outage?: BusOutage;
+}
+
+async function closeAll(opened: readonly OpenedBus[]): Promise<void> {
+  for (const { bus, outage } of opened) {
+    outage?.end();
+    await bus.close();
+  }
 }
 
 /** @throws LogError */
 async function openBus(
   bus: "ops" | "boss",
-  { log, natsCreds, limits }: BusesPlan,
+  { plan, logger }: { readonly plan: BusesPlan; readonly logger: Logger },
   isShared: boolean,
 ): Promise<OpenedBus> {
+  const { log, natsCreds, limits } = plan;
   if (!isShared) return { bus: new MemoryBus({ epoch: newRunId(), limits: limits.bus }) };
   const { NatsBus } = await import("../../engine/nats-bus.ts");
+  const { natsBusNames } = await import("../../engine/nats-bus-stream.ts");
   const place = natsPlace(log, { natsCreds });
+  const whose = bus === "ops" ? "users' events" : "boss's own events";
+  const what = `the stream ${natsBusNames(place, bus).stream} of NATS for ${whose}`;
+  const outage = new BusOutage(what, logger, systemClock);
   const opened = await NatsBus.open({
     ...{ place, bus, clock: systemClock, limits: limits.bus, newEpoch: newRunId },
+    onStream: (hasAnswered, why) => (hasAnswered ? outage.answered() : outage.failed(why)),
   });
-  const whose = bus === "ops" ? "users' events" : "boss's own events";
-  return { bus: opened, line: `${whose} over NATS, stream ${opened.stream}` };
+  return { bus: opened, line: `${whose} over NATS, stream ${opened.stream}`, outage };
 }
 
 export interface EventDoorsOptions {

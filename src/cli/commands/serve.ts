@@ -75,14 +75,15 @@ async function serve(plan: ServePlan, state: StateDirectory, io: CommandIo): Pro
   const { xmlrpc } = plan;
   const signals = new StopSignals();
   const say = (line: string): void => io.stdout(`muster: ${line}\n`);
-  const buses = await unlessEnded(openBuses(plan), signals, () => leave(signals, undefined, say));
+  const logger = createServeLogger(io);
+  const opening = openBuses(plan, logger);
+  const buses = await unlessEnded(opening, signals, () => leave(signals, undefined, say));
   try {
     let stop: () => void = () => undefined;
     const stopped = new Promise<void>((resolve) => {
       stop = resolve;
     });
     signals.interrupt.addEventListener("abort", stop);
-    const logger = createServeLogger(io);
     const schedulers = plan.role === "ops" ? undefined : resolveSchedulers(plan, state);
     const events = resolveOps(plan, state, signals.interrupt, schedulers);
     const linktest = resolveLinktest(plan);
@@ -103,11 +104,11 @@ async function serve(plan: ServePlan, state: StateDirectory, io: CommandIo): Pro
     const linkHealth = (): readonly LinkHealth[] => daemon?.linkHealth() ?? [];
     const tokens = state.tokens;
     const asked = { plan, buses, hosts, tokens, directory, logger, linkHealth, say, onFailed };
-    const opening = openDoors(asked).catch(async (error: unknown) => {
+    const openingDoors = openDoors(asked).catch(async (error: unknown) => {
       await daemon?.close();
       throw error;
     });
-    const doors = await unlessEnded(opening, signals, () => leave(signals, daemon, say));
+    const doors = await unlessEnded(openingDoors, signals, () => leave(signals, daemon, say));
     if (daemon !== undefined) describeDaemon(daemon, state, io);
     if (xmlrpc !== undefined) {
       io.stdout(`muster: XML-RPC at https://${xmlrpc.address}:${daemon?.xmlrpcPort}/\n`);

@@ -85,7 +85,7 @@ export class HttpDoor {
   readonly #admission: Admission;
   readonly #heldSweep: HeldSweep;
   readonly #closing = new AbortController();
-  readonly #readiness: (() => string | undefined)[] = [];
+  readonly #readiness: (() => readonly string[])[] = [];
   /** Requests of each connection that are not answered, and their answers. */
   readonly #unanswered = new KeyCounts<Socket>();
   readonly #answers = new Set<ServerResponse>();
@@ -171,8 +171,8 @@ export class HttpDoor {
     this.#server.emit("connection", stream);
   }
 
-  /** Asked at /readyz: a text says why who balances load should send nobody here. */
-  addReadiness(check: () => string | undefined): void {
+  /** Asked at /readyz: texts say why who balances load should send nobody here. */
+  addReadiness(check: () => readonly string[]): void {
     this.#readiness.push(check);
   }
 
@@ -199,7 +199,7 @@ export class HttpDoor {
 
   #notReady(): readonly string[] {
     if (this.#isDraining) return ["the server is closing"];
-    return this.#readiness.flatMap((check) => check() ?? []);
+    return this.#readiness.flatMap((check) => check());
   }
 
   /** Stops as a crash would: nobody is told anything, and no timer runs any more. */

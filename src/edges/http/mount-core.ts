@@ -125,8 +125,8 @@ export function mountCore({
   };
 }
 
-function whyNotReady({ hosts, away }: Shards): string | undefined {
-  if (away.length === 0) return undefined;
-  if (hosts.length === 1) return "the log takes nothing";
-  return `of ${hosts.length} shards these take nothing: ${away.join(", ")}`;
+function whyNotReady({ hosts, away }: Shards): readonly string[] {
+  if (away.length === 0) return [];
+  if (hosts.length === 1) return ["the log takes nothing"];
+  return [`of ${hosts.length} shards these take nothing: ${away.join(", ")}`];
 }

@@ -25,8 +25,8 @@ export async function closeAll(): Promise<void> {
 /** @param folder for its files */
 export async function openServer(folder: string, settings: ServeSettings) {
   const plan = planServe(settings);
-  const buses = await openBuses(plan);
   const [logger, said] = [new Lines(), new Lines()];
+  const buses = await openBuses(plan, logger);
   const directory = mkdtempSync(join(folder, "state-"));
   const doors = await openDoors({
     ...{ plan, buses, logger, directory, tokens: join(directory, "tokens.json") },

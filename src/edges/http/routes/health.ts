@@ -34,7 +34,7 @@ export function createHealthRoutes(
       isScoped: false,
       answers: [
         { status: 200, what: "They should", schema: readiness },
-        { status: 503, what: "It is closing, or its log is away", schema: readiness },
+        { status: 503, what: "It is closing, or its log or a bus is away", schema: readiness },
       ],
       handle: () => {
         const why = notReady();
