@@ -18,6 +18,7 @@ export interface LogErrorOptions {
   readonly isCut?: boolean | undefined;
   /** As everything that is not definite, when absent. */
   readonly isAway?: boolean;
+  readonly isFull?: boolean;
 }
 
 export class LogError extends Error {
@@ -27,11 +28,14 @@ export class LogError extends Error {
   readonly isCut: boolean;
   /** Nobody has answered, or nobody was there to: the same may go well later. */
   readonly isAway: boolean;
+  /** There is no room for it. */
+  readonly isFull: boolean;
   constructor(message: string, options: LogErrorOptions) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.definite = options.definite;
     this.isCut = options.isCut ?? false;
     this.isAway = options.isAway ?? !options.definite;
+    this.isFull = options.isFull ?? false;
   }
 }
 

@@ -10,12 +10,7 @@
 //       entry: a broker that is asked, even one that has just become the leader, may not have all
 //       yet that another has acknowledged.
 //   J4. A log with several copies is cut only where brokers that are started again keep the rest.
-import {
-  JetStreamApiError,
-  type JetStreamClient,
-  jetstream,
-  type PubAck,
-} from "@nats-io/jetstream";
+import { type JetStreamClient, jetstream, type PubAck } from "@nats-io/jetstream";
 import { headers, type MsgHdrs } from "@nats-io/transport-node";
 import type { Entry, LogEntry } from "../core/command.ts";
 import { type Log, type LogClock, LogError, type LogReader } from "./log.ts";
@@ -30,6 +25,7 @@ import {
 import type { NatsPlace } from "./nats-place.ts";
 import {
   checkNatsStream,
+  explainWrite,
   natsFormat,
   notFound,
   openNatsStream,
@@ -260,7 +256,7 @@ export class NatsLog implements Log {
       (error: unknown) => {
         if (cuts !== this.#cuts) return;
         this.#piecesInFlight -= 1;
-        this.#end(append, explainAppend(this.#stream, error));
+        this.#end(append, explainWrite(this.#stream, "the entry", error));
         this.#pump();
       },
     );
@@ -354,23 +350,6 @@ function describeDurability(version: string, replicas: number): string {
   const copies = replicas === 1 ? "one copy" : `${replicas} copies`;
   const cut = mayCut(version, replicas) ? "" : `; not cut before NATS ${natsCutVersionMin}`;
   return `NATS JetStream ${version}, ${copies}: survives kill -9 of servers, not power loss${cut}`;
-}
-
-function explainAppend(stream: string, error: unknown): LogError {
-  const text = textOf(error);
-  if (error instanceof JetStreamApiError) {
-    const isFull = /maximum|exceeded|insufficient/i.test(text);
-    const advice = isFull ? "; raise its max_bytes or max_msgs, or give JetStream more room" : "";
-    const what = isFull ? `the stream ${stream} of NATS is full` : `NATS refused the entry`;
-    return new LogError(`${what} (${text})${advice}`, { definite: true, cause: error });
-  }
-  const name = error instanceof Error ? error.name : "";
-  // Nobody has the stream right now: its leader is gone and there is no other one yet.
-  const definite = name === "JetStreamNotEnabled" || name === "NoRespondersError";
-  return new LogError(
-    definite ? `the stream ${stream} of NATS has no leader now` : `NATS said nothing: ${text}`,
-    { definite, cause: error },
-  );
 }
 
 function refused(message: string): LogError {

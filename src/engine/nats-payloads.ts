@@ -3,7 +3,7 @@
 // so that large messages do not stand in the way of entries. The id of a message is its place in
 // the stream, which is given once (Y2). Several servers share it: what looks unnamed to one may be
 // about to be named by another, and is left alone until it is old.
-import { JetStreamApiError, type JetStreamClient, jetstream } from "@nats-io/jetstream";
+import { type JetStreamClient, jetstream } from "@nats-io/jetstream";
 import { headers } from "@nats-io/transport-node";
 import type { PayloadRef } from "../core/command.ts";
 import { type LogClock, LogError } from "./log.ts";
@@ -17,7 +17,7 @@ import {
 } from "./nats-limits.ts";
 import { askUntilLed } from "./nats-patience.ts";
 import type { NatsPlace } from "./nats-place.ts";
-import { natsFormat, openNatsStream } from "./nats-stream.ts";
+import { explainWrite, natsFormat, openNatsStream } from "./nats-stream.ts";
 import { formatHeader } from "./nats-tail.ts";
 import { checkMessage, hashOf, type Payloads, type Place } from "./payloads.ts";
 
@@ -93,10 +93,7 @@ export class NatsPayloads implements Payloads {
       this.#lastId = Math.max(this.#lastId, seq);
       return { id: seq, bytes, hash };
     } catch (error) {
-      const definite = error instanceof JetStreamApiError;
-      throw new LogError(`NATS did not take a message of a topic: ${textOf(error)}`, {
-        ...{ definite, cause: error },
-      });
+      throw explainWrite(this.#stream, "a message of a topic", error);
     }
   }
 

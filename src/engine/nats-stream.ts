@@ -179,3 +179,21 @@ function explainStream(name: string, replicas: number, error: unknown): string {
   }
   return `the stream ${name} of NATS cannot be used (${text}); a cluster needs more than half of its servers`;
 }
+
+/** Why something is not in a stream. @param what it was */
+export function explainWrite(stream: string, what: string, error: unknown): LogError {
+  const text = textOf(error);
+  if (error instanceof JetStreamApiError) {
+    const isFull = /maximum|exceeded|insufficient|no space/i.test(text);
+    const advice = isFull ? "; raise its max_bytes or max_msgs, or give JetStream more room" : "";
+    const why = isFull ? `the stream ${stream} of NATS is full` : `NATS refused ${what}`;
+    return new LogError(`${why} (${text})${advice}`, { definite: true, isFull, cause: error });
+  }
+  const name = error instanceof Error ? error.name : "";
+  // Nobody has the stream right now: its leader is gone and there is no other one yet.
+  const definite = name === "JetStreamNotEnabled" || name === "NoRespondersError";
+  return new LogError(
+    definite ? `the stream ${stream} of NATS has no leader now` : `NATS said nothing: ${text}`,
+    { definite, cause: error },
+  );
+}

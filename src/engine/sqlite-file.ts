@@ -181,8 +181,9 @@ function failTransaction(database: DatabaseSync, what: string, error: unknown): 
     const why = `another program has locked ${database.location()}; end what it does there`;
     return new LogError(`SQLite refused ${what}: ${why}`, { definite: true, cause: error });
   }
-  const definite = /full|readonly/.test(text);
-  return new LogError(`SQLite refused ${what}: ${text}`, { definite, cause: error });
+  const isFull = /full/.test(text);
+  const definite = isFull || /readonly/.test(text);
+  return new LogError(`SQLite refused ${what}: ${text}`, { definite, isFull, cause: error });
 }
 
 function isLocked(text: string): boolean {

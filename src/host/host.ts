@@ -5,7 +5,7 @@
 // waits between a command and its effects.
 //
 //   H1. Effects leave only after their entry came back from the log.
-import type { Batch, LogEntry } from "../core/command.ts";
+import type { Batch, LogEntry, PayloadRef } from "../core/command.ts";
 import type { CoreFacts } from "../core/core-facts.ts";
 import type {
   BarrierPageAsk,
@@ -34,6 +34,7 @@ import { limitsBefore } from "./limits-before.ts";
 import { loadPatiently } from "./load-patiently.ts";
 import { connectLocalEdge, endLocalEdge, LocalLink } from "./local-link.ts";
 import type { Logger } from "./logger.ts";
+import { createMessageWriter } from "./message-writer.ts";
 import { OwnEdge } from "./own-edge.ts";
 import type { Port, PortHost } from "./port.ts";
 import { Publications } from "./publications.ts";
@@ -59,6 +60,7 @@ export class Host implements PortHost {
   readonly publications: Publications;
   readonly #log: Log;
   readonly #payloads: Payloads;
+  readonly #writeMessage: (message: Uint8Array) => Promise<PayloadRef>;
   readonly #logger: Logger;
   readonly #core: Service;
   /** Names a life of an edge of this process. */
@@ -86,8 +88,9 @@ export class Host implements PortHost {
     const { log, clock, logger, steadyTicks = false } = options;
     this.#log = log;
     this.#payloads = options.payloads ?? new MemoryPayloads();
+    this.#writeMessage = createMessageWriter(this.#payloads, logger, clock);
     this.publications = new Publications({
-      write: (message) => this.#payloads.write(message),
+      write: this.#writeMessage,
       free: (ids) => this.#free(ids),
     });
     this.clock = clock;
@@ -342,7 +345,7 @@ export class Host implements PortHost {
 
   /** The messages of topics, for edges of this process. */
   readonly topics: TopicLink = {
-    write: (message) => this.#payloads.write(message),
+    write: (message) => this.#writeMessage(message),
     free: ({ id }) => this.#free([id]),
     read: ({ scope, topic, after, bytesMax }) =>
       this.#payloads.read(this.#core.readTopic(scope, topic, after), bytesMax),

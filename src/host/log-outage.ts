@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What is said of a log that does not take entries: at once when it begins, then ever more rarely
+// What is said of a log that does not take entries, or of messages that are not stored: at once when it begins, then ever more rarely
 // for as long as it lasts, and when it is over how long it was. It is tried again once a second,
 // which nobody wants to read.
 import { calmLogger } from "./calm-logger.ts";
@@ -9,13 +9,26 @@ import type { Logger } from "./logger.ts";
 /** Until it is said again, microseconds; doubles each time up to the second value. */
 const sayAgainUs = { first: 10_000_000, max: 600_000_000 };
 
+interface OutageWords {
+  readonly failed: string;
+  readonly taken: string;
+}
+
+const logWords: OutageWords = {
+  failed: "the log did not take an entry, trying again",
+  taken: "the log takes entries again",
+};
+
 export class LogOutage {
   readonly #logger: Logger;
   readonly #clock: Pick<Clock, "nowUs">;
   /** When it began and when it is said again; undefined: there is none. */
   #outage: { readonly sinceUs: number; pauseUs: number; nextUs: number } | undefined;
 
-  constructor(logger: Logger, clock: Pick<Clock, "nowUs">) {
+  readonly #words: OutageWords;
+
+  constructor(logger: Logger, clock: Pick<Clock, "nowUs">, words: OutageWords = logWords) {
+    this.#words = words;
     // A log that takes every other entry begins and ends as often.
     this.#logger = calmLogger(logger, clock);
     this.#clock = clock;
@@ -24,7 +37,7 @@ export class LogOutage {
   /** The log did not take an entry. */
   failed(error: unknown): void {
     const nowUs = this.#clock.nowUs();
-    const what = `the log did not take an entry, trying again: ${String(error)}`;
+    const what = `${this.#words.failed}: ${String(error)}`;
     const outage = this.#outage;
     if (outage === undefined) {
       const pauseUs = sayAgainUs.first;
@@ -44,7 +57,7 @@ export class LogOutage {
     const { sinceUs } = this.#outage;
     this.#outage = undefined;
     const lasted = secondsText(this.#clock.nowUs() - sinceUs);
-    this.#logger.log("warn", `the log takes entries again, after ${lasted}`);
+    this.#logger.log("warn", `${this.#words.taken}, after ${lasted}`);
   }
 }
 

@@ -12,6 +12,7 @@ import type { Command, PayloadRef } from "../core/command.ts";
 import type { EdgeCommand, TopicPublish } from "../wire/link/frames.ts";
 import { refuse } from "./check-frame.ts";
 import { keyOf } from "./life-table.ts";
+import { whyNotStored } from "./message-writer.ts";
 
 /** Where messages are kept. */
 export interface MessageStore {
@@ -144,9 +145,8 @@ export class Publications {
         this.#owners.set(payload.id, prepared);
       }
       return publishOf(command, payload);
-    } catch {
-      const message = "the message could not be stored; publish it again later";
-      return refuse(command, "unavailable", message);
+    } catch (error) {
+      return refuse(command, "unavailable", whyNotStored(error));
     }
   }
 

@@ -359,4 +359,35 @@ describe("NATS", () => {
     }
     await end(server);
   });
+
+  it("has no room for messages of topics: both sides are told why, and it goes on", async () => {
+    const broker = await NatsServer.start();
+    brokers.push(broker);
+    const server = serve(`nats://${broker.address}/t`);
+    const url = await urlOf(server);
+    await publish(url, "kept");
+    await setFull(broker, "t-topics", true);
+    const headers = { "content-type": "application/json" };
+    const asked = { method: "POST", headers, body: '{"message":"refused"}' };
+    for (const _ of [1, 2, 3]) {
+      const answer = await fetch(`${url}${topic}`, asked);
+      expect([answer.status, await answer.json()]).toEqual([
+        503,
+        {
+          code: "unavailable",
+          definite: false,
+          message:
+            "the message could not be stored: the server has no room for messages of topics; try again later",
+        },
+      ]);
+    }
+    await server.prints(
+      /a message of a topic was not stored, .*: the stream t-topics of NATS is full \(.*\); raise/,
+    );
+    await setFull(broker, "t-topics", false);
+    await publish(url, "later");
+    await server.prints(/messages of topics are stored again, after [\d.]+ s/);
+    expect(server.stderr.match(/not stored/g)).toHaveLength(1);
+    await end(server);
+  });
 });

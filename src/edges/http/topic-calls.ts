@@ -10,6 +10,7 @@ import type { ConnectionId, PayloadRef } from "../../core/command.ts";
 import type { EdgeEffect } from "../../core/effect.ts";
 import type { Clock } from "../../host/clock.ts";
 import { type ConnectEdge, type CoreLink, everyScope, type OfScope } from "../../host/core-link.ts";
+import { whyNotStored } from "../../host/message-writer.ts";
 import type { TopicLink } from "../../host/topic-link.ts";
 import { AwayScopes } from "../away-scopes.ts";
 import type { Departure } from "./departure.ts";
@@ -114,8 +115,8 @@ export class TopicCalls {
 
   /** Where a command may say that the message lies. @throws HttpError */
   store(scope: string, message: string): Promise<PayloadRef> {
-    return this.#options.topics.write(Buffer.from(message), scope).catch(() => {
-      throw new HttpError("unavailable", "the message could not be stored; try again");
+    return this.#options.topics.write(Buffer.from(message), scope).catch((error: unknown) => {
+      throw new HttpError("unavailable", whyNotStored(error));
     });
   }
 

@@ -9,6 +9,7 @@
 import type { WebSocket } from "ws";
 import type { Participant, PayloadRef } from "../../core/command.ts";
 import type { Cancel, Clock } from "../../host/clock.ts";
+import { whyNotStored } from "../../host/message-writer.ts";
 import {
   badJsonCode,
   badJsonReason,
@@ -265,7 +266,7 @@ export class Client implements Subscriber {
         ask.payload = stored;
         this.#drain();
       },
-      (error: unknown) => fail(`the message was not stored: ${String(error)}`),
+      (error: unknown) => fail(whyNotStored(error)),
     );
   }
 
