@@ -15,6 +15,8 @@ it("ends by SIGTERM while its broker says nothing", async () => {
   await connected;
   server.child.kill("SIGTERM");
   const { code, stdout } = await server.ended;
-  expect([code, stdout]).toEqual([143, "muster: told to end before anybody was served\n"]);
+  // A slow machine may have said what it waits for.
+  expect(code).toBe(143);
+  expect(stdout).toMatch(/^(muster: waiting .*\n)?muster: told to end before anybody was served\n$/);
   broker.close();
 });

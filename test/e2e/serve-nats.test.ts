@@ -269,4 +269,19 @@ describe("muster serve --log nats:", () => {
       expect(stderr.match(/users' events/g)).toHaveLength(2);
     }
   });
+
+  it("says what it waits for when its start takes long", async () => {
+    const three = await NatsServer.startThree();
+    brokers.push(...three);
+    await Promise.all(three.slice(1).map((broker) => broker.kill()));
+    const log = `nats://${three.map(({ address }) => address).join(",")}/t?replicas=3`;
+    const servers = ["http", "events"].map((door) => {
+      const argv = ["serve", "--state", scratch(), "--log", log, "--listen", `${door}=127.0.0.1:0`];
+      return new Command(bin("muster"), argv);
+    });
+    const what = /waiting for (the log at nats:|the stream t-ops of NATS).*: NATS has not answered/;
+    for (const server of servers) await server.prints(what);
+    await Promise.all(three.slice(1).map((broker) => broker.startAgain()));
+    for (const server of servers) await server.prints(/(http|events) at http/);
+  });
 });

@@ -156,12 +156,14 @@ interface CoreParts {
 }
 
 async function openCore(options: DoorsOptions): Promise<Core> {
-  const { plan, logger, onFailed } = options;
+  const { plan, logger, say, onFailed } = options;
   const appended: ((tookUs: number) => void)[] = [];
   const onAppended = (tookUs: number): void => {
     for (const note of appended) note(tookUs);
   };
-  const { shards, durability, close } = await openEngine({ plan, logger, onAppended, onFailed });
+  const { shards, durability, close } = await openEngine({
+    ...{ plan, logger, say, onAppended, onFailed },
+  });
   const edges = nameEdges(plan.listens);
   const parts = { shards, appended, watch: new DoorWatch(), edges };
   const calm = calmLogger(logger, systemClock);

@@ -3,6 +3,7 @@
 // that works on it, and what keeps it bounded.
 import type { Shard } from "../../core/shard.ts";
 import type { Log, LogError } from "../../engine/log.ts";
+import { maskNatsName } from "../../engine/nats-place.ts";
 import {
   isKeptLog,
   isSharedLog,
@@ -19,12 +20,15 @@ import { SnapshotKeeper } from "../../host/snapshot-keeper.ts";
 import { loadNewest } from "../../host/snapshot-text.ts";
 import { followInThread } from "../../host/thread-follower.ts";
 import { describeMuster } from "../version.ts";
+import { sayIfSlow, whyWaiting } from "./say-if-slow.ts";
 import type { ServePlan } from "./serve-plan.ts";
 
 export interface EngineOptions {
   readonly plan: ServePlan;
   readonly logger: Logger;
   readonly onAppended: (tookUs: number) => void;
+  /** A line for people. */
+  readonly say: (line: string) => void;
   /** The host has stopped for good; the reason was logged. */
   readonly onFailed: (error: LogError) => void;
 }
@@ -41,7 +45,9 @@ type Closes = (() => Promise<void>)[];
 
 /** @throws LogError; what was opened before is closed. */
 export async function openEngine(options: EngineOptions): Promise<Engine> {
-  const { shards: count } = options.plan;
+  const { shards: count, log: name } = options.plan;
+  const { say } = options;
+  const at = `the log at ${isSharedLog(name) ? maskNatsName(name) : name}`;
   // One after the other: the first says how many there are, and nothing is made of the others when
   // that is not so many.
   const opened: HostParts[] = [];
@@ -51,10 +57,11 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   try {
     for (let index = 0; index < count; index += 1) {
       const shard = { index, count };
-      const log = await openLog(options.plan.log, systemClock, placeOf(options.plan, shard));
+      const opening = openLog(name, systemClock, placeOf(options.plan, shard));
+      const log = await sayIfSlow(opening, `${at}: ${whyWaiting}`, say);
       opened.push({ shard, log, closes: [() => log.close()] });
     }
-    const hosts = await openHosts(options, opened);
+    const hosts = await sayIfSlow(openHosts(options, opened), `${at}: it is being read`, say);
     return { shards: new Shards(hosts), durability: opened[0]?.log.durability ?? "", close };
   } catch (error) {
     await close();

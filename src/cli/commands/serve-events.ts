@@ -9,6 +9,7 @@ import { createGuard } from "../../edges/guard.ts";
 import { type TlsFiles, TokenFile } from "../../edges/http/index.ts";
 import { LogError } from "../../engine/log.ts";
 import { MemoryBus } from "../../engine/memory-bus.ts";
+import { maskNatsName } from "../../engine/nats-place.ts";
 import { checkSharedLog, isSharedLog, natsPlace } from "../../engine/open-log.ts";
 import { Forwarder } from "../../events/forwarder.ts";
 import { type ForwarderLimits, resolveForwarderLimits } from "../../events/forwarder-limits.ts";
@@ -23,6 +24,7 @@ import { isLoopbackAddress } from "../../wire/networks.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError } from "../io.ts";
 import type { Opened } from "./opened.ts";
+import { sayIfSlow, whyWaiting } from "./say-if-slow.ts";
 import type { ServeLimits } from "./serve-limits.ts";
 import type { Listen, Redirect } from "./serve-listen.ts";
 import type { ServePlan } from "./serve-plan.ts";
@@ -53,7 +55,10 @@ export type BusesPlan = Pick<
  *
  * @throws CommandError with what to do when NATS does not let us.
  */
-export async function openBuses(plan: BusesPlan, logger: Logger): Promise<Buses> {
+export async function openBuses(
+  plan: BusesPlan,
+  told: { readonly logger: Logger; readonly say: (line: string) => void },
+): Promise<Buses> {
   const has = (...edges: readonly Listen["edge"][]): boolean =>
     plan.listens.some(({ edge }) => edges.includes(edge));
   const isShared = isSharedLog(plan.log);
@@ -62,12 +67,13 @@ export async function openBuses(plan: BusesPlan, logger: Logger): Promise<Buses>
     // A start that its log refuses leaves no stream of a bus behind.
     if (isShared && has("http")) {
       const { log, natsCreds, shards: count } = plan;
-      await checkSharedLog(log, { natsCreds, shard: { index: 0, count } });
+      const checking = checkSharedLog(log, { natsCreds, shard: { index: 0, count } });
+      await sayIfSlow(checking, `the log at ${maskNatsName(log)}: ${whyWaiting}`, told.say);
     }
-    const ops = await openBus("ops", { plan, logger }, isShared && has("http", "events"));
+    const ops = await openBus("ops", { plan, ...told }, isShared && has("http", "events"));
     opened.push(ops);
     const isBoss = plan.role === "boss" && has("boss-events");
-    const boss = await openBus("boss", { plan, logger }, isShared && isBoss);
+    const boss = await openBus("boss", { plan, ...told }, isShared && isBoss);
     opened.push(boss);
     return {
       ...{ ops: new OpsBus(ops.bus), boss: new BossBus(boss.bus) },
@@ -80,6 +86,12 @@ export async function openBuses(plan: BusesPlan, logger: Logger): Promise<Buses>
     if (error instanceof LogError) throw new CommandError(exitCodes.cannotCreate, error.message);
     throw error;
   }
+}
+
+interface BusOptions {
+  readonly plan: BusesPlan;
+  readonly logger: Logger;
+  readonly say: (line: string) => void;
 }
 
 interface OpenedBus {
@@ -98,7 +110,7 @@ async function closeAll(opened: readonly OpenedBus[]): Promise<void> {
 /** @throws LogError */
 async function openBus(
   bus: "ops" | "boss",
-  { plan, logger }: { readonly plan: BusesPlan; readonly logger: Logger },
+  { plan, logger, say }: BusOptions,
   isShared: boolean,
 ): Promise<OpenedBus> {
   const { log, natsCreds, limits } = plan;
@@ -109,10 +121,11 @@ async function openBus(
   const whose = bus === "ops" ? "users' events" : "boss's own events";
   const what = `the stream ${natsBusNames(place, bus).stream} of NATS for ${whose}`;
   const outage = new BusOutage(what, logger, systemClock);
-  const opened = await NatsBus.open({
+  const opening = NatsBus.open({
     ...{ place, bus, clock: systemClock, limits: limits.bus, newEpoch: newRunId },
     onStream: (hasAnswered, why) => (hasAnswered ? outage.answered() : outage.failed(why)),
   });
+  const opened = await sayIfSlow(opening, `${what}: ${whyWaiting}`, say);
   return { bus: opened, line: `${whose} over NATS, stream ${opened.stream}`, outage };
 }
 

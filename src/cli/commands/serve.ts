@@ -76,7 +76,7 @@ async function serve(plan: ServePlan, state: StateDirectory, io: CommandIo): Pro
   const signals = new StopSignals();
   const say = (line: string): void => io.stdout(`muster: ${line}\n`);
   const logger = createServeLogger(io);
-  const opening = openBuses(plan, logger);
+  const opening = openBuses(plan, { logger, say });
   const buses = await unlessEnded(opening, signals, () => leave(signals, undefined, say));
   try {
     let stop: () => void = () => undefined;

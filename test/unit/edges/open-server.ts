@@ -26,7 +26,7 @@ export async function closeAll(): Promise<void> {
 export async function openServer(folder: string, settings: ServeSettings) {
   const plan = planServe(settings);
   const [logger, said] = [new Lines(), new Lines()];
-  const buses = await openBuses(plan, logger);
+  const buses = await openBuses(plan, { logger, say: (line) => said.log("", line) });
   const directory = mkdtempSync(join(folder, "state-"));
   const doors = await openDoors({
     ...{ plan, buses, logger, directory, tokens: join(directory, "tokens.json") },
