@@ -31,7 +31,7 @@ import {
   openNatsStream,
   type StreamWish,
 } from "./nats-stream.ts";
-import { formatHeader, NatsTail } from "./nats-tail.ts";
+import { formatHeader, NatsTail, readersOf } from "./nats-tail.ts";
 import { StampClock } from "./stamp-clock.ts";
 
 export interface NatsLogOptions {
@@ -115,13 +115,19 @@ export class NatsLog implements Log {
   }
 
   /**
-   * Deletes the log, where there is one. @throws LogError (definite) as `open`; a stream that is no
-   * such log stays.
+   * Deletes the log, where there is one.
+   * @param isForced also while somebody reads it
+   * @throws LogError (definite) as `open`; a stream that is no such log stays, and one that is read
    */
-  static async remove(place: NatsPlace): Promise<void> {
+  static async remove(place: NatsPlace, isForced: boolean): Promise<void> {
     const link = await connectNats(place);
     try {
       await checkNatsStream(link, place, streamWish(place));
+      const readers = isForced ? [] : [...(await readersOf(link, place.stream).catch(noReaders))];
+      if (readers.length > 0) {
+        const what = `${streamWish(place).what} is in use by ${readers.join(" and ")}`;
+        throw refused(`${what}; end that first, or say --force if it is known to be gone`);
+      }
       await link.manager.streams.delete(place.stream).catch(notFound);
     } catch (error) {
       if (error instanceof LogError) throw error;
@@ -305,6 +311,11 @@ export class NatsLog implements Log {
       }
     }
   }
+}
+
+function noReaders(error: unknown): readonly string[] {
+  notFound(error);
+  return [];
 }
 
 function streamWish({ stream: name, shard, plan }: NatsPlace): StreamWish {

@@ -18,6 +18,7 @@
 //       one has been behind for `natsSettleMs`.
 //   R6. The silence of a consumer counts from when it is known to be there: brokers that are slow
 //       in making one would otherwise be asked for the next before it has said anything.
+import { hostname } from "node:os";
 import type { ConsumerInfo } from "@nats-io/jetstream";
 import { createInbox, type Msg, nanos, type Subscription } from "@nats-io/transport-node";
 import type { LogEntry } from "../core/command.ts";
@@ -171,7 +172,7 @@ export class NatsTail implements LogReader {
 
   #create(stream: string, inbox: string): Promise<ConsumerInfo> {
     return this.#options.link.manager.consumers.add(stream, {
-      deliver_subject: inbox,
+      ...{ deliver_subject: inbox, description: readerName() },
       deliver_policy: "by_start_sequence",
       // One that it has already: what NATS keeps must be what it has delivered (R4).
       opt_start_seq: Math.max(1, this.#lastStampUs === undefined ? this.#next : this.#next - 1),
@@ -285,6 +286,23 @@ export class NatsTail implements LogReader {
       this.#options.onLost(new LogError(message, { definite: true, isCut }));
     });
   }
+}
+
+/** What a consumer is called for people. */
+function readerName(): string {
+  return `process ${process.pid} on ${hostname()}`;
+}
+
+/**
+ * Who reads a stream now, as far as the broker knows; none is told twice. @throws what NATS says
+ */
+export async function readersOf({ manager }: NatsLink, stream: string): Promise<Set<string>> {
+  const readers = new Set<string>();
+  for await (const { push_bound, config } of manager.consumers.list(stream)) {
+    // Nobody listens to what a process left that has ended.
+    if (push_bound) readers.add(config.description ?? "a process of an older version");
+  }
+  return readers;
 }
 
 interface MessagePlace {

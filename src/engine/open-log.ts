@@ -69,13 +69,16 @@ export async function checkSharedLog(name: string, options: LogPlaceOptions): Pr
   await NatsLog.check(natsPlace(name, options));
 }
 
-/** Deletes the plan of an experiment on NATS, if it is there. @throws LogError, as `openLog` */
+/**
+ * Deletes the plan of an experiment on NATS, if it is there. @throws LogError, as `openLog`
+ * @param options `isForced`: also while somebody has it
+ */
 export async function removePlan(
   name: string,
-  options: LogPlaceOptions & { readonly plan: string },
+  { isForced, ...options }: LogPlaceOptions & { readonly plan: string; readonly isForced: boolean },
 ): Promise<void> {
   const { NatsLog } = await import("./nats-log.ts");
-  await NatsLog.remove(natsPlace(name, options));
+  await NatsLog.remove(natsPlace(name, options), isForced);
 }
 
 /**

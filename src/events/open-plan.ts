@@ -61,9 +61,12 @@ export async function openPlan(place: PlanPlace, clock: LogClock): Promise<Opene
   return { log: await openLog(name, clock, optionsOf(place)), isShared: true };
 }
 
-/** Deletes it from NATS, when nobody is to go on with it. @throws LogError */
-export async function forgetPlan(place: PlanPlace): Promise<void> {
-  if (place.name !== undefined) await removePlan(place.name, optionsOf(place));
+/**
+ * Deletes it from NATS, when nobody is to go on with it.
+ * @throws LogError also when a scheduler has it, unless it is forced
+ */
+export async function forgetPlan(place: PlanPlace, isForced: boolean): Promise<void> {
+  if (place.name !== undefined) await removePlan(place.name, { ...optionsOf(place), isForced });
 }
 
 /** What it holds, from its first entry to the last that is there now. @throws LogError */

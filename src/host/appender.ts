@@ -16,6 +16,7 @@ import { LostAppends } from "./lost-appends.ts";
 import type { Port } from "./port.ts";
 import { ReadyPorts, unacknowledged } from "./ready-ports.ts";
 import type { ServerMembership } from "./server-membership.ts";
+import { type RareTeller, tellRarely } from "./tell-rarely.ts";
 
 /** Pause before a failed append is tried again, milliseconds; doubles up to the second value. */
 const retryDelayMs = { first: 20, max: 1_000 };
@@ -43,6 +44,9 @@ export class Appender {
   readonly #watch: LogWatch;
   readonly #outage: LogOutage;
   readonly #lost = new LostAppends();
+  readonly #lossTeller: RareTeller;
+  /** Since the last own entry that was delivered: a log may take all of them, and keep none. */
+  #isLosing = false;
   #flushScheduled = false;
   #tickDue = false;
   #inFlight = 0;
@@ -56,6 +60,7 @@ export class Appender {
     this.#options = options;
     this.#watch = new LogWatch(options.clock, options.onLogAway);
     this.#outage = new LogOutage(options.logger, options.clock);
+    this.#lossTeller = tellRarely(options.clock, (text) => options.logger.log("warn", text));
   }
 
   /** Whether the log has taken nothing for too long; what was submitted may still happen (D10). */
@@ -98,6 +103,10 @@ export class Appender {
   /** The log has delivered an entry. @param isOwn of this life of this server */
   delivered(sequence: number, isOwn: boolean): void {
     if (this.#lost.delivered(sequence, isOwn)) this.#onLoss();
+    else if (isOwn && this.#isLosing) {
+      this.#isLosing = false;
+      this.#lossTeller.over();
+    }
   }
 
   /** Entries were applied. Also where the log's word that it took them was lost. */
@@ -145,9 +154,11 @@ export class Appender {
         this.#inFlight -= 1;
         if (this.#stopped) return;
         const isServer = server !== undefined;
-        if (isServer && this.#lost.taken(life, sequence, appliedSequence())) this.#onLoss();
+        const isLost = isServer && this.#lost.taken(life, sequence, appliedSequence());
+        if (isLost) this.#onLoss();
         this.#watch.taken(this.#inFlight > 0 || this.#failed);
-        this.#retryMs = retryDelayMs.first;
+        if (!this.#isLosing) this.#retryMs = retryDelayMs.first;
+        if (isLost) return;
         if (this.#failed) this.#retryWhenQuiet();
         else this.#scheduleFlush();
       },
@@ -160,7 +171,8 @@ export class Appender {
   }
 
   #onLoss(): void {
-    this.#options.logger.log("warn", "the log has lost an entry that it took; appending it again");
+    this.#isLosing = true;
+    this.#lossTeller.tell("the log has lost an entry that it took; appending it again");
     this.repeat();
   }
 

@@ -4,6 +4,7 @@
 // counts. Method: real event-sched with directories of their own, as on two machines, a real
 // nats-server, tevc and muster as those who ask, and an agent here that writes down what it does.
 import { readdirSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { connect as connectNats } from "@nats-io/transport-node";
@@ -199,6 +200,11 @@ describe("a plan on NATS", () => {
     const printed = await run("event-sched", ["--print-plan", ...names]);
     expect(printed).toMatchObject({ code: 0, stderr: "" });
     expect(printed.stdout).toContain('"agenda-load"');
+    expect(await run("event-sched", ["--remove-plan", ...names])).toMatchObject({
+      code: 255,
+      stderr: expect.stringContaining(`in use by process ${scheduler.child.pid} on ${hostname()}`),
+    });
+    expect((await streams()).map(([one]) => one)).toEqual([name]);
     scheduler.child.kill("SIGTERM");
     await scheduler.ended;
     const connection = await connectNats({ servers: broker.address });
@@ -216,6 +222,24 @@ describe("a plan on NATS", () => {
       stderr: expect.stringContaining(`is not the plan of ${experiment}`),
     });
     expect((await streams()).map(([one]) => one)).toContain(name);
+  });
+
+  it("is removed under its scheduler by force; that ends, and says once what it has lost", async () => {
+    const scheduler = await begin("A");
+    await scene.tevcWait("now", "__ns_sequence", "start");
+    const names = [...planned(), ...experiment.split("/")];
+    const [[name = ""] = []] = await streams();
+    const removed = await run("event-sched", ["--remove-plan", "--force", ...names]);
+    expect(removed).toMatchObject({ code: 0, stdout: "", stderr: "" });
+    // Somebody makes it anew meanwhile: it takes what comes, in other places.
+    const connection = await connectNats({ servers: broker.address });
+    const { streams: all } = await jetstreamManager(connection);
+    await all.add({ name, subjects: [`muster.${name}.log`], discard: "new" });
+    await connection.close();
+    const { code, stdout } = await scheduler.ended;
+    expect(code).toBe(255);
+    const told = stdout.split("\n").filter((line) => line.includes("has lost an entry"));
+    expect(told.length).toBeLessThanOrEqual(1);
   });
 
   it("says what is wrong with its name, with NATS, and with the names of the experiment", async () => {

@@ -51,6 +51,8 @@ export interface PlanDeed {
   readonly pid: string;
   readonly eid: string;
   readonly plan: PlanArguments;
+  /** It is removed also while a scheduler has it. */
+  readonly isForced: boolean;
 }
 
 /** For everything that goes wrong; also for -h, as ever. */
@@ -76,6 +78,7 @@ const usage = `usage: event-sched [-hVdr] [-s server] [-p port] [-l logfile] [-k
  --print-log FILE    print what the log of a scheduler holds, a line of JSON each, and end
  --print-plan        the same of the one that --plan names
  --remove-plan       remove the one that --plan names, for ever, and end
+ --force             also while a scheduler has it
 `;
 
 export function parseEventSchedArguments(
@@ -87,7 +90,7 @@ export function parseEventSchedArguments(
   const planned = ["plan", "nats-creds"];
   const longValued = ["boss", "boss-port", "cert", "ca", ...sources, ...planned, "print-log"];
   const deeds = ["print-plan", "remove-plan"] as const;
-  const longFlags = ["with-run", ...deeds];
+  const longFlags = ["with-run", "force", ...deeds];
   const getopt = new Getopt(args, { flags: "hVdr", valued: "spltk", longFlags, longValued });
   const given = new Map<string, string>();
   let debug = 0;
@@ -116,7 +119,11 @@ export function parseEventSchedArguments(
     return misused("event-sched: one of --print-plan and --remove-plan goes with --plan\n");
   }
   const [deed] = asked;
-  if (deed !== undefined) return { kind: deed, pid, eid, plan };
+  const isForced = given.has("force");
+  if (isForced && deed !== "remove-plan") {
+    return misused("event-sched: --force goes with --remove-plan\n");
+  }
+  if (deed !== undefined) return { kind: deed, pid, eid, plan, isForced };
   const [port, bossPort] = [readPort(given.get("p")), readPort(given.get("boss-port"))];
   if (port === "wrong" || bossPort === "wrong") return misused("event-sched: that is no port\n");
   const database = given.get("database");

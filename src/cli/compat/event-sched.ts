@@ -81,7 +81,7 @@ async function main(args: readonly string[]): Promise<void> {
   }
   if (given.kind !== "run") {
     const place = planOf(given, given.plan, process.cwd());
-    return given.kind === "print-plan" ? printPlan(place) : forgetPlan(place);
+    return given.kind === "print-plan" ? printPlan(place) : forgetPlan(place, given.isForced);
   }
   const say = openOutput(given.logFile);
   const { data, closeData } = openData(given);
