@@ -49,7 +49,7 @@ const closeWaitMs = 2_000;
 const whyEnded = {
   lease: "the other servers took this one as ended",
   "late join":
-    "the log took late what an earlier process of this server had sent, and ended this one",
+    "the log took late what another process of this name had sent before it knew of this one",
 } as const;
 
 export class Host implements PortHost {
