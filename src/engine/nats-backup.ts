@@ -186,6 +186,7 @@ export async function restoreNats(
   folder: string,
   list: BackupList,
 ): Promise<void> {
+  checkRestored(place, list);
   const link = await connectNats(place);
   const logs = logsOf(list);
   const places = logs.map((_, index) => placeOfShard(place, { index, count: logs.length }));
@@ -211,6 +212,25 @@ export async function restoreNats(
   }
 }
 
+/**
+ * Whether the name is that of the streams of the backup; nothing is asked of NATS.
+ * @throws LogError (definite)
+ */
+export function checkRestored(place: NatsPlace, list: BackupList): void {
+  const logs = logsOf(list);
+  for (const [index, { files }] of logs.entries()) {
+    const names = streamsOf(placeOfShard(place, { index, count: logs.length }).stream);
+    for (const part of ["topics", "snapshots", "log"] as const) {
+      const { config } = files[part].about as StreamAbout;
+      if (config.name === names[part]) continue;
+      const [{ files: first } = { files }] = logs;
+      const { name } = (first.log.about as StreamAbout).config;
+      const message = `the backup is of the stream ${name}; name it behind the address: nats://HOST:PORT/STREAM`;
+      throw new LogError(message, { definite: true });
+    }
+  }
+}
+
 /** @param made is told of each stream before it is made. @throws LogError */
 async function restoreOne(
   link: NatsLink,
@@ -222,11 +242,6 @@ async function restoreOne(
   const names = streamsOf(place.stream);
   for (const part of ["topics", "snapshots", "log"] as const) {
     const about = files[part].about as StreamAbout;
-    if (about.config.name !== names[part]) {
-      const name = about.config.name.replace(/-(topics|snapshots)$/, "");
-      const message = `the backup is of the stream ${name}; name it behind the address: nats://HOST:PORT/STREAM`;
-      throw new LogError(message, { definite: true });
-    }
     made.push(names[part]);
     await restoreStream(link, about, place.replicas, join(folder, part));
   }

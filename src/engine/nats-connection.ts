@@ -132,7 +132,7 @@ export function isOlder(version: string, least: string): boolean {
   return false;
 }
 
-function explainStart({ servers, credentialsFile }: NatsPlace, error: unknown): LogError {
+function explainStart({ servers, credentialsFile, plan }: NatsPlace, error: unknown): LogError {
   const at = servers.join(", ");
   const text = textOf(error);
   const name = error instanceof Error ? error.name : "";
@@ -157,7 +157,8 @@ function explainStart({ servers, credentialsFile }: NatsPlace, error: unknown): 
     const advice = "check tls:// and ca= in the name of the log";
     return because(`TLS with NATS at ${at} failed (${text}); ${advice}`, false);
   }
-  return because(`NATS at ${at} cannot be reached (${text}); start it, or correct --log`, true);
+  const option = plan === undefined ? "--log" : "--plan";
+  return because(`NATS at ${at} cannot be reached (${text}); start it, or correct ${option}`, true);
 }
 
 export function textOf(error: unknown): string {

@@ -253,7 +253,9 @@ describe("a plan on NATS", () => {
     expect(await ask("--plan", "/nowhere/plan")).toMatch(/plan's name cannot be read: .*ENOENT/);
     expect(await ask("--nats-creds", "x")).toContain("goes with --plan");
     await broker.kill();
-    expect(await ask(...planned())).toContain(`NATS at ${broker.address} cannot be reached`);
+    const unreached = await ask(...planned());
+    expect(unreached).toContain(`NATS at ${broker.address} cannot be reached`);
+    expect(unreached).toContain("start it, or correct --plan\n");
     const long = ["--remove-plan", ...planned(), "p".repeat(64), "e"];
     expect(await run("event-sched", long)).toMatchObject({
       code: 255,

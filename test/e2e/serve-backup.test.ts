@@ -239,7 +239,7 @@ describe("muster backup and restore", () => {
     const over = await run("restore", directory, "--log", log);
     expect([over.code, over.stderr]).toEqual([1, expect.stringContaining("has a stream t")]);
     const named = await run("restore", directory, "--log", `nats://${another.address}/u`);
-    expect([named.code, named.stderr]).toEqual([1, expect.stringContaining("is of the stream t")]);
+    expect([named.code, named.stderr]).toEqual([64, expect.stringContaining("is of the stream t")]);
     const there = `nats://${another.address}/t`;
     const { code, stderr } = await run("restore", directory, "--log", there);
     expect([code, stderr]).toEqual([0, ""]);

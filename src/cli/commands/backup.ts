@@ -54,6 +54,10 @@ export async function restoreCommand(argv: BackupArguments, io: CommandIo): Prom
     const message = `${directory} is of a log at ${list.of}; it is restored to another one of its kind: --log ${its}`;
     throw new CommandError(exitCodes.usage, message);
   }
+  if (kind === "nats") {
+    const { checkRestored } = await import("../../engine/nats-backup.ts");
+    await guarded(exitCodes.usage, async () => checkRestored(natsPlace(log, argv), list));
+  }
   await guarded(exitCodes.failed, async () => {
     if (kind === "nats") {
       const { restoreNats } = await import("../../engine/nats-backup.ts");
