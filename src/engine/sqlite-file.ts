@@ -2,7 +2,7 @@
 // Opens an SQLite file of the engine: held by one process, durable at each commit, of a layout that
 // this version reads, whole. Everything that can be wrong with it is said with what to do.
 import { accessSync, closeSync, constants, existsSync, openSync, statSync } from "node:fs";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { DatabaseSync, type SQLOutputValue } from "node:sqlite";
 import { LogError } from "./log.ts";
 
@@ -230,6 +230,9 @@ function openMessage(
   }
   if (/not a database|malformed/.test(text)) {
     return `${file} is damaged or not ${what} (${text}); restore it from a backup, or choose another file`;
+  }
+  if (statSync(file, { throwIfNoEntry: false })?.isDirectory()) {
+    return `${file} is a directory; name a file, one in it perhaps: ${join(file, "log")}`;
   }
   // SQLite calls a read-only disk an I/O error, and a file that is another user's one that it is
   // unable to open.

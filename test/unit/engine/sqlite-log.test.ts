@@ -216,6 +216,12 @@ describe("SqliteLog", () => {
     );
   });
 
+  it("open() says so when a directory is named, whoever may write there", () => {
+    expect(failure(() => open(folder)).message).toBe(
+      `${folder} is a directory; name a file, one in it perhaps: ${join(folder, "log")}`,
+    );
+  });
+
   // Root may write to any file; what it cannot write to is a disk that is read-only (below).
   if (process.getuid?.() !== 0) {
     it("open() says so when the file is read-only", async () => {
