@@ -37,6 +37,11 @@ export class LogError extends Error {
     this.isAway = options.isAway ?? !options.definite;
     this.isFull = options.isFull ?? false;
   }
+
+  /** Within sentences for people, who know of no class of ours. */
+  override toString(): string {
+    return this.message;
+  }
 }
 
 /** What a log needs of the world. */

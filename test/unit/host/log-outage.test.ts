@@ -2,6 +2,7 @@
 // Goal: a log that is away for hours fills no file, and who reads of it learns when it began, that
 // it goes on, and how long it was. Method: a clock that is set by hand, a failure each second.
 import { expect, it } from "vitest";
+import { LogError } from "../../../src/engine/log.ts";
 import { LogOutage } from "../../../src/host/log-outage.ts";
 import { Lines, ManualClock } from "../syncd/harness.ts";
 
@@ -14,12 +15,12 @@ it("says that it began, ever more rarely that it lasts, and how long it was", ()
   const saidAtS: number[] = [];
   for (let second = 0; second <= 3_600; second += 1) {
     const before = log.lines.length;
-    outage.failed(new Error("no broker"));
+    outage.failed(new LogError("no broker", { definite: true }));
     if (log.lines.length > before) saidAtS.push((clock.nowUs() - startUs) / 1e6);
     clock.advance(1_000);
   }
   expect(saidAtS).toEqual([0, 10, 30, 70, 150, 310, 630, 1_230, 1_830, 2_430, 3_030]);
-  expect(log.lines[0]).toBe("the log did not take an entry, trying again: Error: no broker");
+  expect(log.lines[0]).toBe("the log did not take an entry, trying again: no broker");
   expect(log.lines[3]).toBe(`for 70 s now ${log.lines[0]}`);
   outage.taken();
   outage.taken();
