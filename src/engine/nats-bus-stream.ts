@@ -9,7 +9,7 @@ import { nanos } from "@nats-io/transport-node";
 import type { BusLimits } from "./bus-limits.ts";
 import { type LogClock, LogError } from "./log.ts";
 import { natsStandMs } from "./nats-bus-limits.ts";
-import { type NatsLink, textOf } from "./nats-connection.ts";
+import { explainRights, type NatsLink, textOf } from "./nats-connection.ts";
 import { askUntilLed } from "./nats-patience.ts";
 import { type NatsPlace, wrong } from "./nats-place.ts";
 import { natsFormat, notFound } from "./nats-stream.ts";
@@ -53,6 +53,8 @@ export async function openBusStream(options: BusStreamOptions): Promise<StreamIn
     return check(await askUntilLed(clock, () => streams.info(stream)), names);
   } catch (error) {
     if (error instanceof LogError) throw error;
+    const lack = explainRights(error);
+    if (lack !== undefined) throw wrong(lack);
     const text = textOf(error);
     const advice = /insufficient|no suitable peers|replicas/i.test(text)
       ? `say replicas=1 in the name of the log, start the missing servers, or give JetStream more room`

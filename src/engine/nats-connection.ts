@@ -6,6 +6,7 @@ import { isIP } from "node:net";
 import { checkServerIdentity as checkIdentity } from "node:tls";
 import { type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
 import {
+  type Authenticator,
   type ConnectionOptions,
   connect,
   credsAuthenticator,
@@ -71,8 +72,6 @@ async function openManager(
 
 function connectionOptions(place: NatsPlace): ConnectionOptions {
   const { servers, user, password, credentialsFile, tls } = place;
-  const credentials =
-    credentialsFile === undefined ? undefined : readText(credentialsFile, "the credentials");
   return {
     servers: [...servers],
     name: "muster",
@@ -85,11 +84,22 @@ function connectionOptions(place: NatsPlace): ConnectionOptions {
     pingInterval: natsPingMs,
     maxPingOut: 2,
     ...(user === undefined ? {} : { user, pass: password ?? "" }),
-    ...(credentials === undefined
-      ? {}
-      : { authenticator: credsAuthenticator(new TextEncoder().encode(credentials)) }),
+    ...(credentialsFile === undefined ? {} : { authenticator: readCredentials(credentialsFile) }),
     ...(tls === undefined ? {} : { tls: tlsOptions(tls, servers) }),
   };
+}
+
+/** @throws LogError (definite): the client would say it of the broker. */
+function readCredentials(file: string): Authenticator {
+  const text = readText(file, "the credentials");
+  const authenticator = credsAuthenticator(new TextEncoder().encode(text));
+  try {
+    authenticator("what a broker would have signed");
+  } catch (error) {
+    const form = "give a file with a user's JWT and the seed of its key, as nsc writes it";
+    throw wrong(`${file} has no credentials for NATS (${textOf(error)}); ${form}`);
+  }
+  return authenticator;
 }
 
 /**
@@ -138,6 +148,8 @@ function explainStart({ servers, credentialsFile, plan }: NatsPlace, error: unkn
   const name = error instanceof Error ? error.name : "";
   const because = (message: string, isAway: boolean): LogError =>
     new LogError(message, { definite: true, cause: error, isAway });
+  const lack = explainRights(error);
+  if (lack !== undefined) return because(lack, false);
   if (/Authorization|Authentication/i.test(name + text)) {
     const what =
       credentialsFile === undefined ? "give --nats-creds FILE" : `check ${credentialsFile}`;
@@ -159,6 +171,16 @@ function explainStart({ servers, credentialsFile, plan }: NatsPlace, error: unkn
   }
   const option = plan === undefined ? "--log" : "--plan";
   return because(`NATS at ${at} cannot be reached (${text}); start it, or correct ${option}`, true);
+}
+
+/** @returns undefined where it is not for want of a right */
+export function explainRights(error: unknown): string | undefined {
+  const pattern = /permissions violation for (publish|subscription) to "([^"]+)"/i;
+  const [, what = "", subject] = pattern.exec(textOf(error)) ?? [];
+  if (subject === undefined) return undefined;
+  const right = /publish/i.test(what) ? "publish" : "subscribe";
+  const where = "the accounts in docs/guides/three-servers.md have what is needed";
+  return `the user that NATS let in may not ${right} ${subject}; give it that right: ${where}`;
 }
 
 export function textOf(error: unknown): string {

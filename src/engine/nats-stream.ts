@@ -5,7 +5,7 @@
 import { JetStreamApiError, type StreamInfo } from "@nats-io/jetstream";
 import type { Shard } from "../core/shard.ts";
 import { type LogClock, LogError } from "./log.ts";
-import { type NatsLink, textOf } from "./nats-connection.ts";
+import { explainRights, type NatsLink, textOf } from "./nats-connection.ts";
 import { natsOpenMs } from "./nats-limits.ts";
 import { askUntilLed, checkLed, checkMade, isLeaderless } from "./nats-patience.ts";
 import { type NatsPlace, wrong } from "./nats-place.ts";
@@ -164,6 +164,8 @@ export function shardCountOf({ config: { name, description = "" } }: StreamInfo)
 
 function explainStream(name: string, replicas: number, error: unknown): string {
   const text = textOf(error);
+  const lack = explainRights(error);
+  if (lack !== undefined) return lack;
   if (error instanceof JetStreamApiError && error.code === 10074) {
     return `the stream ${name} cannot have ${replicas} replicas: NATS has one server; say replicas=1, or start more`;
   }

@@ -91,6 +91,37 @@ describe("NATS with accounts", () => {
     expect((await bus.publish(numbered(1))).place.position).toBe(1);
     await bus.close();
     await expect(append(name, file("none.creds"))).rejects.toThrow("the credentials for NATS");
+    for (const junk of ["junk\n", parts[0] ?? "", parts.join("\n").replace(/SUA/, "SUB")]) {
+      writeFileSync(file("junk.creds"), junk);
+      const refusal = append(name, file("junk.creds"));
+      await expect(refusal).rejects.toThrow(/junk\.creds has no credentials for NATS \(/);
+    }
+    await broker.dispose();
+  });
+
+  it("says which right its user lacks, and where to read of it", async () => {
+    const user = (name: string, publish: string, subscribe: string): string =>
+      `{ user: ${name}, password: p, permissions: { publish: ${publish}, subscribe: ${subscribe} } }`;
+    const broker = await NatsServer.start({
+      config: `authorization: { users: [
+        ${user("nothing", `["x"]`, `["_INBOX.>"]`)}
+        ${user("asks", `["$JS.API.INFO"]`, `["_INBOX.>"]`)}
+        ${user("deaf", `["$JS.API.>"]`, `["x"]`)}
+      ] }`,
+    });
+    const refused = async (name: string): Promise<string> => {
+      const address = `nats://${name}:p@${broker.address}`;
+      return await openLog(address, systemClock).then(
+        () => "opened",
+        (error: unknown) => String(error),
+      );
+    };
+    const where = "the accounts in docs/guides/three-servers.md have what is needed";
+    const lacks = (right: string): string =>
+      `the user that NATS let in may not ${right}; give it that right: ${where}`;
+    expect(await refused("nothing")).toBe(lacks("publish $JS.API.INFO"));
+    expect(await refused("asks")).toBe(lacks("publish $JS.API.STREAM.INFO.muster"));
+    expect(await refused("deaf")).toMatch(/may not subscribe _INBOX\./);
     await broker.dispose();
   });
 });
