@@ -43,7 +43,7 @@ export interface BusStreamOptions {
 
 /** Makes the stream unless it is there. @throws LogError (definite), with what to do */
 export async function openBusStream(options: BusStreamOptions): Promise<StreamInfo> {
-  const { link, names, clock } = options;
+  const { link, names, clock, place, limits } = options;
   const { stream } = names;
   const { streams } = link.manager;
   try {
@@ -56,13 +56,23 @@ export async function openBusStream(options: BusStreamOptions): Promise<StreamIn
     const lack = explainRights(error);
     if (lack !== undefined) throw wrong(lack);
     const text = textOf(error);
-    const advice = /insufficient|no suitable peers|replicas/i.test(text)
-      ? `say replicas=1 in the name of the log, start the missing servers, or give JetStream more room`
-      : "a cluster needs more than half of its servers";
+    const advice = adviceFor(text, place, limits);
     throw new LogError(`the stream ${stream} of NATS cannot be used (${text}); ${advice}`, {
       ...{ definite: true, cause: error },
     });
   }
+}
+
+/** Brokers set aside at once what the stream may grow to. */
+function adviceFor(text: string, { replicas }: NatsPlace, { ringBytesMax }: BusLimits): string {
+  const isShort = /insufficient/i.test(text);
+  if (!isShort && !/no suitable peers|replicas/i.test(text)) {
+    return "a cluster needs more than half of its servers";
+  }
+  const mebibytes = Math.ceil(ringBytesMax / 2 ** 20);
+  const room = `it sets ${mebibytes} MiB of JetStream's store aside${replicas > 1 ? " at each broker" : ""}: raise max_file_store there, or say --limit ringBytesMax=BYTES`;
+  if (replicas === 1) return room;
+  return `say replicas=1 in the name of the log, or start the missing servers; or ${room}`;
 }
 
 /** A cluster that is busy answers late; who may not make a stream is never answered. */

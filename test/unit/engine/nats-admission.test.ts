@@ -99,6 +99,25 @@ describe("NATS with accounts", () => {
     await broker.dispose();
   });
 
+  it("says how much a bus wants of a store that has less, and what to change", async () => {
+    const store = file("small");
+    const broker = await NatsServer.start({
+      hasJetStream: false,
+      config: `jetstream: { store_dir: "${store}", max_file_store: 9000000 }`,
+    });
+    const place = natsPlace(`nats://${broker.address}`, {});
+    const opened = (limits: Parameters<typeof resolveBusLimits>[0]): Promise<NatsBus> =>
+      NatsBus.open({
+        ...{ place, bus: "ops", clock: systemClock, newEpoch: newRunId },
+        limits: resolveBusLimits(limits),
+      });
+    await expect(opened({})).rejects.toThrow(
+      "insufficient storage resources available); it sets 64 MiB of JetStream's store aside: raise max_file_store there, or say --limit ringBytesMax=",
+    );
+    await (await opened({ ringBytesMax: 8_000_000 })).close();
+    await broker.dispose();
+  });
+
   it("says which right its user lacks, and where to read of it", async () => {
     const user = (name: string, publish: string, subscribe: string): string =>
       `{ user: ${name}, password: p, permissions: { publish: ${publish}, subscribe: ${subscribe} } }`;
