@@ -35,7 +35,6 @@ try {
         return { name, osName: "", hardwareType: "", failureAction: "fatal" as const, at };
       }),
     },
-    tables: undefined,
     wanted: "own",
     shapeLinks: (commands) => ({ backend: createUnshapedLinks(commands), plans: new Map() }),
   });

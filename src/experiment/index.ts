@@ -25,6 +25,7 @@ export type { Tables } from "./ns/tables.ts";
 export { type ParseOptions, type ParseResult, parseNsFile } from "./parse.ts";
 export { type NsText, printNs } from "./print-ns.ts";
 export { type CatalogueResult, parseCatalogue } from "./read-catalogue.ts";
+export { routerType } from "./router-type.ts";
 export { closest } from "./suggest.ts";
 export { type TableRows, tableRows } from "./table-rows.ts";
 export { findCycles } from "./validate.ts";

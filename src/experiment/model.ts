@@ -106,6 +106,8 @@ export interface Link {
   readonly name: string;
   readonly kind: "link" | "lan";
   readonly netmask: string;
+  /** What a route over it costs; left out, 1. */
+  readonly cost?: number;
   readonly members: readonly LinkMember[];
   readonly at: SourcePosition;
 }
@@ -266,6 +268,8 @@ export interface Experiment {
   readonly timelines: readonly EventTimeline[];
   readonly groups: readonly EventGroup[];
   readonly traffic?: readonly TrafficFlow[];
+  /** How nodes come to routes; left out: they have none, and none forwards. */
+  readonly routing?: Routing;
   /** What nodes are told besides the routes that are computed. */
   readonly routes?: readonly GivenRoute[];
   /** Barriers the file declares; programs may use others without. */
@@ -281,6 +285,12 @@ export interface Experiment {
   /** `set opt(NAME) value`, in order of assignment; exported to programs. */
   readonly environment: readonly (readonly [name: string, value: string])[];
 }
+
+/**
+ * Routes by the costs of links (`static`, whose other names choose how an old system computed them,
+ * and `session`, where routers found them among each other), or those of the file alone.
+ */
+export type Routing = "static" | "static-ddijk" | "static-old" | "session" | "manual";
 
 /** None, or latency, routing, loss, bandwidth: each with those before it. [LINKTEST 2] */
 export type LinktestLevel = 0 | 1 | 2 | 3 | 4;

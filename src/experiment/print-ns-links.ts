@@ -13,6 +13,7 @@ export function nsLink(link: Link, ns: string, showAddresses: boolean): string[]
   const lines = link.kind === "link" ? nsDuplexLink(link, ns) : nsLan(link, ns);
   const self = nsReference(link.name);
   if (link.netmask !== "255.255.255.0") lines.push(`tb-set-netmask ${self} ${link.netmask}`);
+  if (link.cost !== undefined) lines.push(`${self} cost ${plain(link.cost, 0)}`);
   lines.push(...link.members.flatMap((member) => nsQueue(self, member)));
   for (const { node, address } of showAddresses ? link.members : []) {
     if (address === "") continue;

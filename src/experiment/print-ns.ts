@@ -10,6 +10,7 @@ import type {
   Link,
   PlannedEvent,
   Program,
+  Routing,
   SourcePosition,
 } from "./model.ts";
 import { parseNsFile } from "./parse.ts";
@@ -126,7 +127,7 @@ class NsPrinter {
   }
 
   print(): string {
-    const { simulator, environment, links, routes = [] } = this.#experiment;
+    const { simulator, environment, links, routing, routes = [] } = this.#experiment;
     const { sequences, timelines } = this.#experiment;
     this.#add(`# ${this.#experiment.pid}/${this.#experiment.eid}`.replace(/[^ -~]/g, "?"));
     this.#add(`set ${nsWord(simulator)} [new Simulator]`, "source tb_compat.tcl", "");
@@ -139,6 +140,7 @@ class NsPrinter {
     const { nodes } = this.#experiment;
     const showAddresses = !areAddressesAutomatic(nodes, links, defaultCatalogue);
     for (const link of links) this.#add(...nsLink(link, this.#ns, showAddresses));
+    if (routing !== undefined) this.#add(`${this.#ns} rtproto ${nsRouting[routing]}`);
     for (const route of routes) this.#add(nsRoute(route, this.#ns));
     if (sequences.length + timelines.length > 0) this.#add("");
     for (const { name } of sequences) this.#add(`set ${nsWord(name)} [${this.#ns} event-sequence]`);
@@ -222,6 +224,14 @@ class NsPrinter {
     }
   }
 }
+
+const nsRouting: Readonly<Record<Routing, string>> = {
+  static: "Static",
+  "static-ddijk": "Static-ddijk",
+  "static-old": "Static-old",
+  session: "Session",
+  manual: "Manual",
+};
 
 function nsRoute({ node, to, by }: GivenRoute, ns: string): string {
   const there =

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The network of an experiment as interfaces of its nodes: names, addresses, neighbours, routes.
 // Pure; what cannot be is a sentence for the user. Who makes the interfaces is a link back end.
-import type { Experiment, Link, LinkMember } from "../experiment/model.ts";
+import type { Experiment, Link, LinkMember, Routing } from "../experiment/model.ts";
 import { formatSubnet, overlap, prefixLength, type Subnet, subnetOf } from "./ipv4.ts";
 import { linkMac, withColons } from "./mac.ts";
 import { computeRoutes, type Route, type RoutedLink } from "./routes.ts";
@@ -40,33 +40,29 @@ export interface Topology {
 
 export interface TopologyInput {
   readonly experiment: Pick<Experiment, "nodes" | "links">;
-  /** `none`, `ospf` (`rtproto Session`), `static`, ... [EMULAB-NSFILE 6] */
-  readonly routing: (node: string) => string;
+  readonly routing: Routing | "none";
   /** Routes that the file gives a node. */
   readonly givenRoutes: (node: string) => readonly Route[];
-  /** What passing a link costs. */
-  readonly cost: (link: Link) => number;
   readonly limits: TopologyLimits;
 }
 
 /** @returns what is to be, or why it cannot be. */
 export function planTopology(input: TopologyInput): Topology | string {
-  const { experiment, limits } = input;
+  const { experiment, limits, routing } = input;
   const fault = findSizeFault(experiment, limits) ?? addressRefusal(experiment.links);
   if (fault !== undefined) return fault;
   const ends = planEnds(experiment);
   const forwards = (node: string): boolean =>
-    input.routing(node) !== "none" && (ends.get(node)?.length ?? 0) > 1;
+    routing !== "none" && (ends.get(node)?.length ?? 0) > 1;
   const computed = computeRoutes(
     experiment.nodes.map(({ name }) => name),
-    experiment.links.map((link) => routed(link, input)),
+    experiment.links.map(routed),
     forwards,
   );
+  const isComputed = routing !== "none" && routing !== "manual";
   let routeCount = 0;
   const nodes = new Map<string, PlannedNode>();
   for (const { name } of experiment.nodes) {
-    const kind = input.routing(name);
-    const isComputed = kind !== "none" && kind !== "manual";
     const given = input.givenRoutes(name);
     const own = new Set(given.map(({ destination }) => destination));
     const more = isComputed ? (computed.get(name) ?? []) : [];
@@ -197,9 +193,8 @@ function planEnds({
   );
 }
 
-function routed(link: Link, { cost }: TopologyInput): RoutedLink {
-  const { name, netmask, members } = link;
-  return { name, netmask, cost: cost(link), members: members.filter(hasAddress) };
+function routed({ name, netmask, cost = 1, members }: Link): RoutedLink {
+  return { name, netmask, cost: Math.max(1, cost), members: members.filter(hasAddress) };
 }
 
 function subnetOfLink({ netmask, members }: Link): Subnet | undefined {

@@ -106,7 +106,7 @@ export interface ModifierOptions {
   /** Makes links and takes them away. */
   readonly links: {
     /** @throws Error with a sentence when they cannot be those of the experiment */
-    readonly planRelink: (experiment: Experiment, tables: Tables | undefined) => Relinking;
+    readonly planRelink: (experiment: Experiment) => Relinking;
     /** @throws Error; the run ends over it */
     readonly relink: (to: Relinking, experiment: Experiment) => Promise<void>;
     /** They may ask for more bandwidth than before. */
@@ -185,10 +185,10 @@ export class RunModifier {
   }
 
   /** @returns undefined when no link comes or goes. @throws ModifyError */
-  #planRelink({ experiment, tables, relinked }: Modification): Relinking | undefined {
+  #planRelink({ experiment, relinked }: Modification): Relinking | undefined {
     if (relinked.made.length + relinked.gone.length === 0) return undefined;
     try {
-      return this.#options.links.planRelink(experiment, tables);
+      return this.#options.links.planRelink(experiment);
     } catch (error) {
       throw new ModifyError(textOf(error), { cause: error });
     }

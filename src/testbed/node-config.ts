@@ -341,7 +341,7 @@ export class NodeConfig implements TmcdSource {
       nextHop: this.#standIn(nextHop),
       source: this.#standIn(source),
     }));
-    return { type: this.#network.routerType(vname), routes };
+    return { type: this.#network.routerType(), routes };
   }
 
   /**

@@ -6,7 +6,7 @@
 // A run on one machine has no delay nodes: what a link asks for is told to the nodes at its ends,
 // as with end-node shaping on the testbed. Only a bridge of the file, which is a node of its own,
 // is told what it does between its two sides. [EMULAB-TMCD 9 delay, linkdelay]
-import type { Tables } from "../experiment/index.ts";
+import { routerType, type Tables } from "../experiment/index.ts";
 import { joinShapes, presetQueue } from "../experiment/link-shape.ts";
 import type { Experiment, Link, LinkMember, LinkShape } from "../experiment/model.ts";
 import type {
@@ -133,10 +133,8 @@ export class NodeNetwork {
           return { lan: link.name, address: this.#standIn(member.address) };
         }),
       })),
-      lans: this.#experiment.links.map((link) => {
-        const [member] = link.members;
-        const cost = member === undefined ? 1 : Number(this.#column(link, member, "cost") ?? 1);
-        return { name: link.name, mask: link.netmask, cost };
+      lans: this.#experiment.links.map(({ name, netmask: mask, cost = 1 }) => {
+        return { name, mask, cost };
       }),
     };
   }
@@ -150,14 +148,13 @@ export class NodeNetwork {
       edges: links
         .filter(({ members }) => members.every(isEnd))
         .flatMap((link) => this.#edges(link)),
-      routing: this.routerType(nodes[0]?.name ?? ""),
+      routing: this.routerType(),
       simulator,
     };
   }
 
-  routerType(node: string): string {
-    const nodes = this.#tables["virt_nodes"] ?? [];
-    return nodes.find((row) => row["vname"] === node)?.["routertype"] ?? "none";
+  routerType(): string {
+    return routerType(this.#experiment.routing);
   }
 
   /** All ordered pairs. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Whether nodes of a run are to have a network of their own, and which: from the experiment as
 // read. Pure; what the machine can give is tried by the back end (nodes/node-mode.ts).
-import { type RouteAddresses, routeAddresses, type Tables } from "../experiment/index.ts";
+import { type RouteAddresses, routeAddresses } from "../experiment/index.ts";
 import type { Experiment, Link } from "../experiment/model.ts";
 import { planControlNetwork } from "../network/control-network.ts";
 import { formatSubnet, prefixLength, subnetOf } from "../network/ipv4.ts";
@@ -15,9 +15,7 @@ import type { LinkShaping, NetworkPlan } from "./nodes/index.ts";
 export type WantedNetwork = "own" | "shared";
 
 export interface NetworkWish {
-  readonly experiment: Pick<Experiment, "nodes" | "links" | "routes">;
-  /** For the kind of routing and what links cost; their addresses are another system's. */
-  readonly tables: Tables | undefined;
+  readonly experiment: Pick<Experiment, "nodes" | "links" | "routes" | "routing">;
   readonly wanted: WantedNetwork | undefined;
   readonly shapeLinks: (commands: NamespaceCommands) => LinkShaping;
 }
@@ -64,11 +62,7 @@ const noControl =
   "the file uses all of 172.16.0.0/12, so that nothing is left for the control network; " +
   "give a link another subnet";
 
-function topologyOf({ experiment, tables = {} }: NetworkWish): Topology | string {
-  const nodes = new Map((tables["virt_nodes"] ?? []).map((row) => [row["vname"], row]));
-  const costs = new Map(
-    (tables["virt_lans"] ?? []).map((row) => [row["vname"], Number(row["cost"] ?? 1)]),
-  );
+function topologyOf({ experiment }: NetworkWish): Topology | string {
   const given = new Map<string, Route[]>();
   for (const addresses of routeAddresses(experiment)) {
     const { node, destination, nextHop } = addresses;
@@ -84,9 +78,8 @@ function topologyOf({ experiment, tables = {} }: NetworkWish): Topology | string
   return planTopology({
     experiment,
     limits: topologyLimits,
-    routing: (node) => nodes.get(node)?.["routertype"] ?? "none",
+    routing: experiment.routing ?? "none",
     givenRoutes: (node) => given.get(node) ?? [],
-    cost: ({ name }: Link) => Math.max(1, costs.get(name) ?? 1),
   });
 }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Whether the links of a run that is under way can become those of another experiment, and what
 // that takes: from both as read. What is refused is refused before anything is changed.
-import type { Tables } from "../experiment/index.ts";
 import type { Experiment } from "../experiment/model.ts";
 import { NetworkError } from "../network/link-backend.ts";
 import { shapeLink } from "../network/model.ts";
@@ -12,12 +11,11 @@ import { planNetwork } from "./plan-network.ts";
 export function planRelink(
   backend: Pick<NodeBackend, "relinkRefusal">,
   experiment: Experiment,
-  tables: Tables | undefined,
 ): Relinking {
   if (backend.relinkRefusal === undefined) {
     throw new NetworkError("links cannot be added or removed: nodes have no network of their own");
   }
-  const network = networkOf(experiment, tables);
+  const network = networkOf(experiment);
   const relinking: Relinking = {
     ...{ network, links: experiment.links },
     shapes: new Map(experiment.links.map((link) => [link.name, shapeLink(link)])),
@@ -27,13 +25,13 @@ export function planRelink(
   return relinking;
 }
 
-function networkOf(experiment: Experiment, tables: Tables | undefined): Relinking["network"] {
+function networkOf(experiment: Experiment): Relinking["network"] {
   let planned: ReturnType<typeof planNetwork>;
   try {
     const shapeLinks = (): never => {
       throw new Error("the links of a run keep who shapes them");
     };
-    planned = planNetwork({ experiment, tables, wanted: "own", shapeLinks });
+    planned = planNetwork({ experiment, wanted: "own", shapeLinks });
   } catch (error) {
     throw new NetworkError(error instanceof Error ? error.message : String(error));
   }

@@ -127,8 +127,8 @@ export class RunLinkAgents {
   }
 
   /** Whether links can become those of an experiment. @throws NetworkError with a sentence */
-  planRelink(experiment: Experiment, tables: Tables | undefined): Relinking {
-    return planRelink(this.#options.backend, experiment, tables);
+  planRelink(experiment: Experiment): Relinking {
+    return planRelink(this.#options.backend, experiment);
   }
 
   /** @throws Error; the run has ended over it then */

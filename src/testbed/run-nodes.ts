@@ -85,12 +85,12 @@ interface PlannedNetwork {
 
 /** With what connects its nodes: tried only where there is something to connect. */
 async function planRunNetwork(options: RunOptions): Promise<PlannedNetwork> {
-  const { experiment, tables, network: wanted, links: asked, seed, clock } = options;
+  const { experiment, network: wanted, links: asked, seed, clock } = options;
   if (options.machines !== undefined) return { network: undefined };
   if (wanted === "shared" || (wanted === undefined && experiment.links.length === 0)) {
     return { network: undefined };
   }
-  const fault = findNetworkFault({ experiment, tables, wanted });
+  const fault = findNetworkFault({ experiment, wanted });
   if (fault !== undefined) throw new NodesError(fault);
   const chosen = await chooseRunLinks({ experiment, asked, seed, clock });
   if (typeof chosen === "string") {
@@ -98,15 +98,15 @@ async function planRunNetwork(options: RunOptions): Promise<PlannedNetwork> {
     return { network: { refused: chosen } };
   }
   const { shapeLinks, text } = chosen;
-  const network = planNetwork({ experiment, tables, wanted, shapeLinks });
+  const network = planNetwork({ experiment, wanted, shapeLinks });
   return { network, ...(experiment.links.length > 0 ? { shapedBy: text } : {}) };
 }
 
 /** Only where it is asked for: nodes of other machines share theirs else. @throws NodesError */
 function planHostsNetwork(options: RunOptions): HostsNetwork | undefined {
-  const { experiment, tables, network: wanted, links: asked } = options;
+  const { experiment, network: wanted, links: asked } = options;
   if (wanted !== "own") return undefined;
-  const plan = planNetwork({ experiment, tables, wanted, shapeLinks: () => notHere() });
+  const plan = planNetwork({ experiment, wanted, shapeLinks: () => notHere() });
   if (plan === undefined) return undefined;
   return { plan, shapes: experiment.links.map(shapeLink), asked };
 }

@@ -3,9 +3,11 @@
 // addresses says those of their interfaces, also where links have names that the old system's hash
 // table would number otherwise. Method: a chain of three; its nodes compare what `tmcc`, the hosts
 // file and the kernel say, and ping each other over the routes of the file.
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { modes } from "./nodes-support/harness.ts";
-import { runBody, sh } from "./support/experiment.ts";
+import { run, scratch } from "./support/command.ts";
+import { readResult, readText, runBody, sh, writeExperiment } from "./support/experiment.ts";
 
 const tmcc = "/usr/local/etc/emulab/tmcc";
 
@@ -45,9 +47,9 @@ function parts(text: string): ReadonlyMap<string, string> {
 
 describe.runIf(modes.includes("namespace"))("a run with nodes in namespaces", () => {
   test("nodes are told the addresses they have, and reach each other by given routes", async () => {
-    const run = await runBody(chain, ["--nodes", "netns"]);
-    expect(run.result.outcome, run.stdout + run.stderr).toBe("passed");
-    const log = (node: string) => run.text(`nodes/${node}/local/logs/${node}_startcmd.out`);
+    const ended = await runBody(chain, ["--nodes", "netns"]);
+    expect(ended.result.outcome, ended.stdout + ended.stderr).toBe("passed");
+    const log = (node: string) => ended.text(`nodes/${node}/local/logs/${node}_startcmd.out`);
     const first = parts(log("n0"));
     const last = parts(log("n2"));
     expect(first.get("ping")).toContain(" 0% packet loss");
@@ -65,6 +67,27 @@ describe.runIf(modes.includes("namespace"))("a run with nodes in namespaces", ()
     for (const hosts of [first.get("hosts"), last.get("hosts")]) {
       expect(hosts).toMatch(/^10\.1\.1\.2\tn0-left /m);
       expect(hosts).toMatch(/^10\.1\.2\.3\tn2-right /m);
+    }
+  });
+
+  test("nodes reach each other through a router also when their file became YAML", async () => {
+    const body = `set n0 [$ns node]
+set n1 [$ns node]
+set n2 [$ns node]
+set left [$ns duplex-link $n0 $n1 10Mb 2ms DropTail]
+set right [$ns duplex-link $n1 $n2 10Mb 2ms DropTail]
+$ns rtproto Static
+tb-set-node-startcmd $n0 "ping -c 1 -W 5 n2-right"
+tb-set-node-startcmd $n2 "ping -c 1 -W 5 n0-left"`;
+    const yaml = join(scratch(), "routed.yaml");
+    const converted = await run("muster", ["convert", writeExperiment(body), yaml]);
+    expect([converted.code, converted.stderr]).toEqual([0, ""]);
+    const out = join(scratch(), "out");
+    const ran = await run("muster", ["run", yaml, "--out", out, "--nodes", "netns"]);
+    expect(readResult(out).outcome, ran.stdout + ran.stderr).toBe("passed");
+    for (const node of ["n0", "n2"]) {
+      const log = readText(join(out, `nodes/${node}/local/logs/${node}_startcmd.out`));
+      expect(log).toContain(" 0% packet loss");
     }
   });
 });

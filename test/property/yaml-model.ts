@@ -13,6 +13,7 @@ import type {
   Program,
 } from "../../src/experiment/index.ts";
 
+const routings = ["static", "static-ddijk", "static-old", "session", "manual"] as const;
 const at = { file: "", line: 1, column: 1 };
 
 /** Letters and digits, different for each index whatever the stem. */
@@ -126,6 +127,7 @@ function draw(it: Draw): Experiment {
     timelines: timelines.map((name) => ({ name, events: drawEvents(it, targets, "event") })),
     groups,
     ...(barriers.length === 0 ? {} : { barriers }),
+    ...(flip(it) ? { routing: pick(it, routings) } : {}),
     syncServer: flip(it) ? pick(it, names) : names.toSorted()[0],
     ...(flip(it) ? { linktestLevel: pick(it, [0, 3, 4] as const) } : {}),
     simulator: pick(it, ["ns", "sim"]),
@@ -162,6 +164,7 @@ function drawLinks(it: Draw, names: readonly string[]): Link[] {
       name: `${kind}${index}x`,
       kind,
       netmask: "255.255.255.0",
+      ...(flip(it) ? { cost: pick(it, [2, 1_000_000]) } : {}),
       members: members.map((node, place) => {
         const port = ports.get(node) ?? 0;
         ports.set(node, port + 1);

@@ -80,7 +80,6 @@ async function probeMachine(): Promise<NetworkProbe> {
       }),
       links: [link],
     },
-    tables: undefined,
     wanted: undefined,
     shapeLinks: (commands) => ({ backend: createUnshapedLinks(commands), plans: new Map() }),
   });

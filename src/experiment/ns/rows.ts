@@ -2,6 +2,7 @@
 // Writes an experiment as the table rows of the old system. [EMULAB-NS 13] Order, columns and
 // spelling of numbers are the old system's; nothing else in Muster reads them.
 
+import { routerType } from "../router-type.ts";
 import type { AddressPlan } from "./addresses.ts";
 import type { NsContext } from "./context.ts";
 import { queueFields } from "./link.ts";
@@ -110,7 +111,7 @@ function writeNode(writer: Writer, node: NodeObject): void {
     startupcmd: node.startup,
     tarfiles: "",
     failureaction: node.failureAction,
-    routertype: settings.routerType,
+    routertype: routerType(settings.routing),
     fixed: node.fixed,
     ...(role === undefined ? {} : { inner_elab_role: role }),
     ...(extra["role"] === undefined ? {} : { role: extra["role"] }),

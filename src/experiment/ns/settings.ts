@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What holds for the whole experiment: the columns of the `experiments` row and a few lists.
 
-import type { LinktestLevel } from "../model.ts";
+import type { LinktestLevel, Routing } from "../model.ts";
 import type { NodeObject } from "./objects.ts";
 
 /** Columns in their order; undefined ones are absent until a command sets them. */
@@ -51,7 +51,8 @@ export class ExperimentSettings {
   linktestLevel: LinktestLevel | undefined = undefined;
   /** Name of a standard inner testbed. */
   innerTopology = "";
-  routerType = "none";
+  /** `$ns rtproto`; undefined for none. */
+  routing: Routing | undefined = undefined;
   /** tb-use-physnaming. */
   usesMachineNames = false;
   /** Soft and hard virtual types. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The methods of the simulator and of topographies. [EMULAB-NS 6.1]
 
+import type { Routing } from "../model.ts";
 import { TclError } from "../tcl/error.ts";
 import { parseList } from "../tcl/list.ts";
 import { type NsContext, NsFault } from "./context.ts";
@@ -201,9 +202,9 @@ function connect({ context, argv }: SimulatorCall): string {
   return "";
 }
 
-const routers: ReadonlyMap<string, string> = new Map([
-  ["Session", "ospf"],
-  ["ospf", "ospf"],
+const routers: ReadonlyMap<string, Routing> = new Map<string, Routing>([
+  ["Session", "session"],
+  ["ospf", "session"],
   ["Manual", "manual"],
   ["Static", "static"],
   ["Static-ddijk", "static-ddijk"],
@@ -217,7 +218,7 @@ function rtproto({ context, site, argv }: SimulatorCall): string {
       word: 2,
       hint: `Use ${[...routers.keys()].join(", ")}.`,
     });
-  } else context.settings.routerType = router;
+  } else context.settings.routing = router;
   return "";
 }
 

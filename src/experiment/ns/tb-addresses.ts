@@ -101,7 +101,8 @@ export const addressCommands: readonly TestbedCommand[] = [
     return "";
   }),
   command("tb-set-ip-routing", "none|ospf", 1, 1, (call) => {
-    call.context.settings.routerType = needOneOf(call, 1, ["none", "ospf"]);
+    const wanted = needOneOf(call, 1, ["none", "ospf"]);
+    call.context.settings.routing = wanted === "ospf" ? "session" : undefined;
     return "";
   }),
 ];

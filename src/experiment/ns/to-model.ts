@@ -41,7 +41,7 @@ export interface ModelFacts {
 export function toModel(context: NsContext, facts: ModelFacts): Experiment {
   const at = (offset: number): SourcePosition => context.interp.sources.position(offset);
   const event = (record: EventRecord): PlannedEvent => toEvent(record, at);
-  const { linktestLevel } = context.settings;
+  const { linktestLevel, routing } = context.settings;
   const traffic = context.all("agent").flatMap((agent) => toTraffic(agent, facts, at));
   const routes = context.all("node").flatMap((node) => toRoutes(node, at));
   return {
@@ -63,6 +63,7 @@ export function toModel(context: NsContext, facts: ModelFacts): Experiment {
       .all("group")
       .map(({ name, members }) => ({ name, members: members.map((member) => member.name) })),
     ...(traffic.length === 0 ? {} : { traffic }),
+    ...(routing === undefined ? {} : { routing }),
     ...(routes.length === 0 ? {} : { routes }),
     syncServer: facts.syncServer,
     ...(linktestLevel === undefined ? {} : { linktestLevel }),
@@ -175,10 +176,12 @@ function toShape(shape: Shape): LinkShape {
 }
 
 function toLink(link: LinkObject, facts: ModelFacts, at: Locate): Link {
+  const cost = Number(link.columns.get("cost") ?? "1");
   return {
     name: link.name,
     kind: link.isLan ? "lan" : "link",
     netmask: facts.plan.maskOf(link),
+    ...(cost > 0 && cost < Number.POSITIVE_INFINITY && cost !== 1 ? { cost } : {}),
     members: link.members.map((member) => ({
       node: member.node.name,
       port: member.port,

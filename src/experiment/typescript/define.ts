@@ -2,7 +2,7 @@
 // `musterd/experiment`: experiments written in TypeScript, by the same rules as YAML files. The
 // types catch a misspelled name in the editor; everything else is found when the file is run.
 
-import type { Diagnostic, Experiment } from "../model.ts";
+import type { Diagnostic, Experiment, Routing } from "../model.ts";
 import { parseYamlExperiment } from "../yaml/read.ts";
 import { documentOf } from "./from-value.ts";
 import type {
@@ -94,6 +94,8 @@ export interface ExperimentSpec<
       >[]
     >
   >;
+  /** How nodes reach those that are not beside them; `none` when left out: not at all. */
+  readonly routing?: "none" | Routing;
   readonly syncServer?: NodeNames<Nodes>;
   /** Test of the links at swap-in, up to 1 latency, 2 routing, 3 loss, 4 bandwidth. */
   readonly linktest?: 0 | 1 | 2 | 3 | 4;

@@ -90,6 +90,8 @@ export interface MemberSpec<Node extends string> {
 
 interface CommonLink extends WaySpec {
   readonly netmask?: string;
+  /** What a route over it costs; 1 when left out. */
+  readonly cost?: number;
 }
 
 export type LinkSpec<Node extends string> =

@@ -3,9 +3,15 @@
 // Schema (schema.ts) and so the completion in editors all come from here.
 // What the table cannot say, such as which names exist, is checked where the model is made.
 
-import { barrierMembersMax, instancesMax, repeatMax } from "./limits.ts";
+import type { Routing } from "../model.ts";
+import { barrierMembersMax, instancesMax, linkCostMax, repeatMax } from "./limits.ts";
 import { type quantityPatterns, queueLengthPattern, queueMeanPattern } from "./quantities.ts";
 import { queueKinds } from "./queues.ts";
+
+/** In the order in which they are told to people. */
+export const routings: readonly Routing[] = [
+  ...(["static", "session", "manual", "static-ddijk", "static-old"] as const),
+];
 
 /** What a value that is no list and no map may be. */
 export type ScalarType =
@@ -208,6 +214,10 @@ const link = record("link", "a link or LAN", {
     type: { kind: "text", what: "a netmask", pattern: "^[0-9]{1,3}(?:\\.[0-9]{1,3}){3}$" },
     about: "Netmask; 255.255.255.0 when left out.",
   },
+  cost: {
+    type: { kind: "integer", min: 1, max: linkCostMax },
+    about: "What a route over it costs; 1 when left out.",
+  },
 });
 
 const start = record("start", "what a program waits for", {
@@ -354,6 +364,10 @@ export const experimentType: RecordType = record("experiment", "an experiment", 
   timelines: {
     type: namedMap({ kind: "list", of: event, min: 0 }, "a timeline"),
     about: "Events with times from the start of the timeline.",
+  },
+  routing: {
+    type: { kind: "choice", values: ["none", ...routings] },
+    about: "How nodes reach those that are not beside them; none if absent: not at all.",
   },
   syncServer: { type: hostName, about: "Node of the sync server; the first by name." },
   linktest: {

@@ -25,6 +25,9 @@ export const programsMax: number = 20_000;
 /** Instances of a Testground plan, all groups together: each has an address of its own. */
 export const instancesMax: number = 10_000;
 
+/** What a route over one link costs. */
+export const linkCostMax: number = 1_000_000;
+
 /** Barriers of one experiment. */
 export const barriersMax: number = 10_000;
 

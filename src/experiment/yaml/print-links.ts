@@ -61,6 +61,7 @@ function printLink(link: Link, showAddresses: boolean, ports: Map<string, number
     if (path !== undefined) pairs.push([key, { map: printPath(path) }]);
   }
   if (link.netmask !== "255.255.255.0") pairs.push(["netmask", link.netmask]);
+  if (link.cost !== undefined) pairs.push(["cost", link.cost]);
   return { map: pairs };
 }
 

@@ -40,7 +40,8 @@ export function printYaml(
     ["project", experiment.pid],
     ["name", experiment.eid],
   ];
-  const { syncServer, linktestLevel, simulator } = experiment;
+  const { routing, syncServer, linktestLevel, simulator } = experiment;
+  if (routing !== undefined) pairs.push(["routing", routing]);
   const isOther = syncServer !== defaultSyncServer(nodes, catalogue);
   if (syncServer !== undefined && (saysSyncServer || isOther)) {
     pairs.push(["syncServer", syncServer]);

@@ -120,7 +120,8 @@ function readLink(
   const netmask = readNetmask(context, child(value, "netmask"));
   const kind = between === undefined ? "lan" : "link";
   if (list?.kind === "list") checkMembers(context, kind, members, list.at);
-  return { name: key, kind, netmask, members, at: keyAt };
+  const cost = integerIn(value, "cost") ?? 1;
+  return { name: key, kind, netmask, ...(cost === 1 ? {} : { cost }), members, at: keyAt };
 }
 
 /** What the file asks of the member at an index, as far as the member does not say it itself. */

@@ -9,7 +9,7 @@ import { findCycles } from "../validate.ts";
 import { assignAddresses } from "./assign-addresses.ts";
 import { checkShape, misspeltFields } from "./check.ts";
 import { integerIn, ReadContext, scalarsOf } from "./context.ts";
-import { experimentType } from "./fields.ts";
+import { experimentType, routings } from "./fields.ts";
 import { Findings } from "./findings.ts";
 import { declareBarriers, readBarriers } from "./read-barriers.ts";
 import { declareTargets, readEvents, readGroups } from "./read-events.ts";
@@ -89,6 +89,7 @@ function readDocument(
   const barriers = readBarriers(context, child(tree, "barriers"), members);
   const server = readSyncServer(context, child(tree, "syncServer"));
   const linktest = integerIn(tree, "linktest");
+  const routing = routings.find((one) => one === textOf(child(tree, "routing")));
   const eid = options.override?.eid ?? textOf(child(tree, "name")) ?? options.eid;
   const experiment: Experiment = {
     pid: options.override?.pid ?? textOf(child(tree, "project")) ?? options.pid,
@@ -102,6 +103,7 @@ function readDocument(
     groups: groups.list,
     ...(barriers.length === 0 ? {} : { barriers }),
     ...planOf(testground, eid),
+    ...(routing === undefined ? {} : { routing }),
     syncServer: server.node,
     ...(linktest === undefined ? {} : { linktestLevel: linktest as LinktestLevel }),
     simulator: context.simulator,

@@ -11,6 +11,7 @@ import type {
   PlannedEvent,
   SourcePosition,
 } from "../model.ts";
+import { linkCostMax } from "./limits.ts";
 import { isQueueSayable } from "./queues.ts";
 
 export interface SayablePart {
@@ -46,7 +47,10 @@ export function sayableInYaml(experiment: Experiment): SayablePart {
     experiment: {
       ...rest,
       nodes: nodes.map(({ archives: _archives, packages: _packages, ...node }) => node),
-      links: links.map((link) => ({ ...link, members: link.members.map(withSayableQueue) })),
+      links: links.map((link) => ({
+        ...withSayableCost(link),
+        members: link.members.map(withSayableQueue),
+      })),
       groups: groups
         .filter(({ name }) => !gone.has(name))
         .map((group) => ({ ...group, members: group.members.filter((name) => !gone.has(name)) })),
@@ -72,10 +76,23 @@ function lostOfNode({ name, archives, packages, at }: ExperimentNode): Diagnosti
   ];
 }
 
-function lostOfLink({ name, members, at }: Link): Diagnostic[] {
+function lostOfLink({ name, members, cost, at }: Link): Diagnostic[] {
   const queued = members.filter((member) => !hasWordsFor(member)).map(({ node }) => node);
-  if (queued.length === 0) return [];
-  return [lostThing(at, `the queues of ${name} (at ${queued.join(", ")})`)];
+  return [
+    ...(queued.length === 0
+      ? []
+      : [lostThing(at, `the queues of ${name} (at ${queued.join(", ")})`)]),
+    ...(isCostSayable(cost) ? [] : [lostThing(at, `that ${name} costs ${cost}`)]),
+  ];
+}
+
+function isCostSayable(cost = 1): boolean {
+  return Number.isSafeInteger(cost) && cost <= linkCostMax;
+}
+
+function withSayableCost(link: Link): Link {
+  const { cost: _cost, ...rest } = link;
+  return isCostSayable(link.cost) ? link : rest;
 }
 
 function hasWordsFor({ queue }: LinkMember): boolean {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Nodes in a ring, with a network of their own: node I and the next share link I, 10.1.I.0/24.
-import type { Experiment, Link } from "../../../src/experiment/model.ts";
+import type { Experiment, Link, Routing } from "../../../src/experiment/model.ts";
 import { createUnshapedLinks } from "../../../src/network/unshaped-links.ts";
 import type { BackendOptions } from "../../../src/testbed/nodes/index.ts";
 import { planNetwork, type WantedNetwork } from "../../../src/testbed/plan-network.ts";
@@ -13,7 +13,7 @@ export function ring(
   count: number,
   more: {
     readonly wanted?: WantedNetwork | "possible";
-    readonly routing?: string;
+    readonly routing?: Routing | "none";
     /** Links besides those of the ring. */
     readonly links?: readonly Link[];
   } = {},
@@ -30,11 +30,11 @@ export function ring(
   const all = [...links, ...(more.links ?? [])];
   const experiment = {
     ...{ pid: "proj", eid: "exp", links: all, programs: [], environment: [] },
+    ...(more.routing === "none" ? {} : { routing: more.routing ?? "static" }),
     nodes: names.map((name) => {
       return { name, osName: "", hardwareType: "", failureAction: "fatal" as const, at };
     }),
   } as unknown as Experiment;
-  const routertype = more.routing ?? "static";
   return {
     links: all,
     nodes: names.map((name) => ({
@@ -47,7 +47,6 @@ export function ring(
     })),
     network: planNetwork({
       experiment,
-      tables: { virt_nodes: names.map((vname) => ({ vname, routertype })) },
       wanted: more.wanted === "possible" ? undefined : (more.wanted ?? "own"),
       shapeLinks: (commands) => ({ backend: createUnshapedLinks(commands), plans: new Map() }),
     }),

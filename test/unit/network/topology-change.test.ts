@@ -29,7 +29,7 @@ function planned(names: string, ...lines: readonly string[]): Topology {
   });
   const topology = planTopology({
     experiment: { nodes, links },
-    ...{ limits: topologyLimits, routing: () => "static", givenRoutes: () => [], cost: () => 1 },
+    ...{ limits: topologyLimits, routing: "static", givenRoutes: () => [] },
   });
   if (typeof topology === "string") throw new Error(topology);
   return topology;

@@ -27,9 +27,8 @@ function plan(links: readonly Link[], more: Partial<TopologyInput> = {}) {
   });
   return planTopology({
     experiment: { nodes, links },
-    routing: () => "static",
+    routing: "static",
     givenRoutes: () => [],
-    cost: () => 1,
     limits: topologyLimits,
     ...more,
   });
@@ -83,8 +82,8 @@ describe("a planned network", () => {
       { destination: "10.1.3.0/24", via: "10.1.1.3" },
     ];
     expect(planned(chain).nodes.get("a")?.routes).toEqual(expected);
-    expect(planned(chain, { routing: () => "ospf" }).nodes.get("a")?.routes).toEqual(expected);
-    const none = planned(chain, { routing: () => "none" });
+    expect(planned(chain, { routing: "session" }).nodes.get("a")?.routes).toEqual(expected);
+    const none = planned(chain, { routing: "none" });
     expect(none.nodes.get("a")?.routes).toEqual([]);
     expect(none.nodes.get("b")?.forwards).toBe(false);
   });
@@ -92,7 +91,7 @@ describe("a planned network", () => {
   it("takes given routes as they are, before computed ones, and then forwards", () => {
     const route = { destination: "10.1.3.0/24", via: "10.1.2.3" };
     const givenRoutes = (node: string) => (node === "b" ? [route] : []);
-    const manual = planned(chain, { routing: () => "manual", givenRoutes });
+    const manual = planned(chain, { routing: "manual", givenRoutes });
     expect(manual.nodes.get("b")).toMatchObject({ routes: [route], forwards: true });
     expect(manual.nodes.get("a")?.routes).toEqual([]);
   });
@@ -116,7 +115,8 @@ describe("a planned network", () => {
     const to = (topology: ReturnType<typeof planned>) =>
       topology.nodes.get("a")?.routes.find(({ destination }) => destination === "10.1.6.0/24")?.via;
     expect(to(planned(square))).toBe("10.1.1.3");
-    expect(to(planned(square, { cost: ({ name }) => (name === "ab" ? 3 : 1) }))).toBe("10.1.4.3");
+    const dear = square.map((one) => (one.name === "ab" ? { ...one, cost: 3 } : one));
+    expect(to(planned(dear))).toBe("10.1.4.3");
   });
 });
 

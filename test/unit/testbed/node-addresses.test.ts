@@ -42,11 +42,11 @@ $ns connect $udp $null
 set cbr [new Application/Traffic/CBR]
 $cbr attach-agent $udp`;
 
-const networkOf = ({ experiment, tables }: Read) => {
+const networkOf = ({ experiment }: Pick<Read, "experiment">) => {
   const shapeLinks = (): never => {
     throw new Error("nothing is made here");
   };
-  return planNetwork({ experiment, tables, wanted: undefined, shapeLinks });
+  return planNetwork({ experiment, wanted: undefined, shapeLinks });
 };
 
 const longName = `l1${"x".repeat(28)}`;

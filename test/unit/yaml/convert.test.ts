@@ -73,6 +73,31 @@ $ns run
     expect(readFileSync(yaml, "utf8")).not.toContain("syncServer");
   });
 
+  it("keeps how nodes come to routes, and what links cost", async () => {
+    const from = join(folder, "routed.ns");
+    const [yaml, ns] = [join(folder, "routed.yaml"), join(folder, "routed-back.ns")];
+    for (const [protocol, word] of [
+      ...[["Static", "static"] as const, ["Session", "session"] as const],
+      ["Manual", "manual"] as const,
+    ]) {
+      const text = `set ns [new Simulator]
+set a [$ns node]
+set b [$ns node]
+set l [$ns duplex-link $a $b 10Mb 0ms DropTail]
+$l cost 3
+$ns rtproto ${protocol}
+$ns run
+`;
+      writeFileSync(from, text);
+      await convert({ from, to: yaml, force: true });
+      expect(readFileSync(yaml, "utf8")).toContain(`\nrouting: ${word}\n`);
+      expect(readYaml(yaml)).toMatchObject({ routing: word, links: [{ cost: 3 }] });
+      await convert({ from: yaml, to: ns, force: true });
+      expect(readFileSync(ns, "utf8")).toContain(`\n$ns rtproto ${protocol}\n`);
+      expect(readFileSync(ns, "utf8")).toContain("\n$l cost 3\n");
+    }
+  });
+
   it("prints to standard output", async () => {
     const { stdout } = await convert({ from: join(examples, "quickstart.ns"), to: "-" });
     expect(stdout).toMatch(/^project: muster\nname: quickstart\n/);
@@ -128,6 +153,7 @@ $ns run
         "the queues of l (at b)",
         5,
       ],
+      [["set l [$ns duplex-link $a $b 10Mb 20ms DropTail]", "$l cost 2.5"], "that l costs 2.5", 5],
       [flow, "the generated traffic of cbr", 11],
       [failing, "runs when s fails", 6],
     ])("%# is an error that says what, and left out with --lossy", async (lines, what, line) => {
