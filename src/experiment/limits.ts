@@ -65,6 +65,9 @@ export const excerptSourceMax: number = 2_000;
 /** Characters of a source line that a formatted diagnostic shows. */
 export const excerptCharactersMax: number = 160;
 
+/** Bytes of a packet that a trace can keep: the largest there is. */
+export const traceBytesMax: number = 65_535;
+
 const relations: readonly (readonly [holds: boolean, rule: string])[] = [
   [fileBytesMax * 2 <= tclMemoryBytesMax, "a whole file fits into a variable, twice"],
   [outputBytesMax <= tclMemoryBytesMax, "what is printed was a value before"],

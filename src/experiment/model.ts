@@ -25,6 +25,19 @@ export interface LinkMember {
   readonly fromLink: LinkShape;
   /** The queue from the node towards the link; absent means drop-tail of the usual length. */
   readonly queue?: QueueShape;
+  /** Absent: nothing is written down. */
+  readonly trace?: TraceWish;
+}
+
+/** What is written down of the packets at an end of a link, both ways. */
+export interface TraceWish {
+  readonly kind: "headers" | "packets" | "counts";
+  /** So much of each packet; left out: what the kind is about. */
+  readonly bytes?: number;
+  /** Which packets, in the words of tcpdump; left out: all. */
+  readonly expression?: string;
+  /** Wanted in a database of the experiment, which there is none of here. */
+  readonly inDatabase?: true;
 }
 
 /** How a queue drops. */

@@ -7,6 +7,7 @@ import { nsReference, nsWord } from "./print-ns-words.ts";
 import { wholeOf } from "./yaml/print-links.ts";
 import { plain } from "./yaml/quantities.ts";
 import { differencesOf } from "./yaml/queues.ts";
+import { isSameTrace } from "./yaml/traces.ts";
 
 /** The commands that make a link. */
 export function nsLink(link: Link, ns: string, showAddresses: boolean): string[] {
@@ -15,6 +16,7 @@ export function nsLink(link: Link, ns: string, showAddresses: boolean): string[]
   if (link.netmask !== "255.255.255.0") lines.push(`tb-set-netmask ${self} ${link.netmask}`);
   if (link.cost !== undefined) lines.push(`${self} cost ${plain(link.cost, 0)}`);
   lines.push(...link.members.flatMap((member) => nsQueue(self, member)));
+  lines.push(...nsTraces(self, link.members));
   for (const { node, address } of showAddresses ? link.members : []) {
     if (address === "") continue;
     lines.push(`tb-set-ip-${link.kind} ${nsReference(node)} ${self} ${address}`);
@@ -42,6 +44,31 @@ function nsQueue(link: string, { node, queue }: LinkMember): string[] {
       ? []
       : [`[${link} queue ${nsReference(node)}] set ${field} ${plain(value, 0)}`],
   );
+}
+
+const traceWords = { headers: "header", packets: "packet", counts: "monitor" } as const;
+
+/** What one of them wants, all of them want: so the language is. */
+function nsTraces(link: string, members: readonly LinkMember[]): string[] {
+  const [first] = members.map(({ trace }) => trace);
+  if (first === undefined) return [];
+  const { kind, bytes, expression = "", inDatabase } = first;
+  const isCommon = members.every(({ trace }) => trace !== undefined && isSameTrace(trace, first));
+  const lines = inDatabase === true ? [`${link} trace_mysql 1`] : [];
+  if (isCommon) {
+    lines.push([link, "trace", traceWords[kind], ...quoted(expression)].join(" "));
+    return bytes === undefined ? lines : [...lines, `${link} trace_snaplen ${bytes}`];
+  }
+  const each = members.flatMap(({ node, trace }) => {
+    if (trace === undefined) return [];
+    const words = [traceWords[trace.kind], `${trace.bytes ?? 0}`, ...quoted(trace.expression)];
+    return [`${link} SetTraceParams ${nsReference(node)} ${words.join(" ")}`];
+  });
+  return [...lines, ...each];
+}
+
+function quoted(expression = ""): string[] {
+  return expression === "" ? [] : [nsWord(expression)];
 }
 
 function nsDuplexLink({ name, members }: Link, ns: string): string[] {

@@ -2,8 +2,7 @@
 // What a run does with its links while they are there: obeys their events, traces them, tells of
 // them, and says at the end how they were. Orders the parts; links themselves are the back end's.
 import { join } from "node:path";
-import type { Tables } from "../experiment/index.ts";
-import type { Experiment } from "../experiment/model.ts";
+import type { Experiment, Link } from "../experiment/model.ts";
 import type { Clock } from "../host/clock.ts";
 import { NetworkError } from "../network/link-backend.ts";
 import type { LinksReport, ShaperHealth } from "../network/link-report.ts";
@@ -31,7 +30,7 @@ export interface RunLinkAgentsOptions {
   readonly scope: string;
   /** Whether the file has links, made or not. */
   readonly hasLinks: boolean;
-  readonly tables: Tables | undefined;
+  readonly links: readonly Link[];
   readonly out: string;
   readonly onFailed: (why: string) => void;
   readonly onWarning: (text: string) => void;
@@ -161,8 +160,8 @@ export class RunLinkAgents {
   }
 
   #traceAgent(): LinkTraceAgent | undefined {
-    const { clock, out, tables = {}, onWarning } = this.#options;
-    const { ends, problems } = readTracedEnds(tables);
+    const { clock, out, links, onWarning } = this.#options;
+    const { ends, problems } = readTracedEnds(links);
     if (ends.length === 0) return undefined;
     const tracer = this.#shaped?.tracer;
     if (this.#shaped === undefined || tracer === undefined) {
@@ -178,7 +177,7 @@ export class RunLinkAgents {
     const { table } = this.#shaped;
     return new LinkTraceAgent({
       ...{ ends, tracer, clock, onWarning, directory: join(out, tracesDirectory) },
-      compile: (link, expression) => compileFilter({ tables, clock }, link, expression),
+      compile: (link, expression) => compileFilter({ links, clock }, link, expression),
       membersOf: (link) => table.link(link)?.members.map(({ node }) => node) ?? [],
     });
   }

@@ -241,10 +241,10 @@ class Run {
   }
 
   #openLinks(backend: NodeBackend): Promise<RunLinkAgents> {
-    const { clock, tables, out, experiment } = this.#options;
+    const { clock, out, experiment } = this.#options;
     const hasLinks = experiment.links.length > 0;
     return RunLinkAgents.open({
-      ...{ backend, clock, tables, out, scope: this.#scope, hasLinks },
+      ...{ backend, clock, out, scope: this.#scope, hasLinks, links: experiment.links },
       onFailed: (why) => this.#fail("LINKS_FAILED", why),
       onWarning: (text) => this.#teller.warn(text),
     });

@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { Random } from "../../src/core/random.ts";
+import { parseNsFile } from "../../src/experiment/index.ts";
 import { systemClock } from "../../src/host/clock.ts";
 import { PacketFilter, parseFilterProgram } from "../../src/network/packet-filter.ts";
 import { PcapWriter, pcapFileHeader } from "../../src/network/pcap-writer.ts";
@@ -90,7 +91,7 @@ describe.skipIf(!hasTcpdump)("a filter", () => {
       for (let at = 24; at < kept.length; at += 16 + kept.readUInt32LE(at + 8)) {
         expected.push(kept.readUInt32LE(at));
       }
-      const program = await compileFilter({ tables: {}, clock: systemClock }, "l0", expression);
+      const program = await compileFilter({ links: [], clock: systemClock }, "l0", expression);
       if (typeof program === "string") throw new Error(`${expression}: ${program}`);
       const filter = new PacketFilter(program);
       const own = [...packets.keys()].filter((at) => {
@@ -106,15 +107,18 @@ describe.skipIf(!hasTcpdump)("a filter", () => {
   });
 
   it("knows ends of links by the names that nodes give them", async () => {
-    const tables = {
-      virt_lans: [
-        { vname: "l0", vnode: "a", ip: "10.1.1.2" },
-        { vname: "l1", vnode: "a", ip: "10.1.2.2" },
-        { vname: "l0", vnode: "b", ip: "10.1.1.3" },
-      ],
-    };
+    const { experiment } = parseNsFile(
+      `set ns [new Simulator]
+set a [$ns node]
+set b [$ns node]
+set l0 [$ns duplex-link $a $b 10Mb 0ms DropTail]
+set l1 [$ns duplex-link $a $b 10Mb 0ms DropTail]
+$ns run`,
+      { file: "a.ns", pid: "p", eid: "e" },
+    );
+    const links = experiment?.links ?? [];
     const compile = (expression: string) =>
-      compileFilter({ tables, clock: systemClock }, "l0", expression);
+      compileFilter({ links, clock: systemClock }, "l0", expression);
     expect(await compile("host a and dst b")).toEqual(
       await compile("host 10.1.1.2 and dst 10.1.1.3"),
     );

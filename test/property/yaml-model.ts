@@ -160,6 +160,7 @@ function drawLinks(it: Draw, names: readonly string[]): Link[] {
     const isDifferent = !ns && flip(it);
     const [out, back] = isAsymmetric ? [shape(), shape()] : [whole, whole];
     const queues = drawQueues(it, members.length);
+    const traces = drawTraces(it, members.length);
     return {
       name: `${kind}${index}x`,
       kind,
@@ -171,7 +172,15 @@ function drawLinks(it: Draw, names: readonly string[]): Link[] {
         const [toLink, fromLink] = place === 0 ? [out, back] : [back, out];
         const address = `10.${index + 1}.1.${place + 2}`;
         const other = isDifferent && place === members.length - 1 ? shape() : undefined;
-        return { node, port, address, toLink: other ?? toLink, fromLink, ...queues[place] };
+        return {
+          node,
+          port,
+          address,
+          toLink: other ?? toLink,
+          fromLink,
+          ...queues[place],
+          ...traces[place],
+        };
       }),
       at,
     };
@@ -185,6 +194,25 @@ function drawQueues(it: Draw, count: number): readonly Pick<LinkMember, "queue">
   return Array.from({ length: count }, () => {
     if (which === "none" || (which === "some" && flip(it))) return {};
     return { queue: which === "all" ? common : it.gen(() => someQueue) };
+  });
+}
+
+const someTrace = fc.record(
+  {
+    kind: fc.constantFrom("headers", "packets", "counts"),
+    bytes: fc.constantFrom(1, 64, 65_535),
+    expression: fc.constantFrom("tcp", "tcp port 80 and host a", "ip[0] = 0x45"),
+  } as const,
+  { requiredKeys: ["kind"] },
+);
+
+/** Of all members, or none; only YAML can leave out some. */
+function drawTraces(it: Draw, count: number): readonly Pick<LinkMember, "trace">[] {
+  const common = it.gen(() => someTrace);
+  const which = pick(it, ["none", "none", "all", "each"] as const);
+  return Array.from({ length: count }, () => {
+    if (which === "none" || (which === "each" && !it.ns && flip(it))) return {};
+    return { trace: which === "all" ? common : it.gen(() => someTrace) };
   });
 }
 
@@ -269,6 +297,11 @@ function drawEvents(it: Draw, targets: Targets, kind: "event" | "step"): Planned
       [name, "LINK", "MODIFY", "DELAY=20ms QUEUE-IN-BYTES=0 LIMIT=40 THRESH=7"],
       [name, "LINK", "MODIFY", "LIMIT=40 BANDWIDTH=5"],
     ]),
+    ...targets.links
+      .filter(({ members }) => members.some(({ trace }) => trace !== undefined))
+      .map(({ name }): [string, string, string, string] => {
+        return [`${name}-tracemon`, "LINKTRACE", "START", ""];
+      }),
     ...(it.ns ? [] : targets.links).map(({ name, members }): [string, string, string, string] => [
       `${name}-${members[0]?.node}`,
       "LINK",

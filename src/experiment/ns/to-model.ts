@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Turns the objects of a finished file into the model the testbed runs.
 
+import { traceBytesMax } from "../limits.ts";
 import type {
   Experiment,
   ExperimentNode,
@@ -11,6 +12,7 @@ import type {
   Program,
   QueueShape,
   SourcePosition,
+  TraceWish,
   TrafficEnd,
   TrafficFlow,
 } from "../model.ts";
@@ -25,6 +27,7 @@ import type {
   ProgramObject,
   QueueObject,
   Shape,
+  TraceSettings,
 } from "./objects.ts";
 import { trafficName } from "./traffic.ts";
 import { parseBandwidth, parseRelativeTime } from "./units.ts";
@@ -189,6 +192,7 @@ function toLink(link: LinkObject, facts: ModelFacts, at: Locate): Link {
       toLink: toShape(member.toLink),
       fromLink: toShape(member.fromLink),
       ...withQueue(toQueue(member.queue)),
+      ...toTrace(member.trace ?? link.trace),
     })),
     at: at(link.offset),
   };
@@ -196,6 +200,24 @@ function toLink(link: LinkObject, facts: ModelFacts, at: Locate): Link {
 
 function withQueue(queue: QueueShape | undefined): { readonly queue?: QueueShape } {
   return queue === undefined ? {} : { queue };
+}
+
+const traceKinds: ReadonlyMap<string, TraceWish["kind"]> = new Map([
+  ["packet", "packets"],
+  ["monitor", "counts"],
+]);
+
+function toTrace(trace: TraceSettings | undefined): { readonly trace?: TraceWish } {
+  if (trace === undefined) return {};
+  const bytes = Math.min(Math.trunc(Number(trace.snaplen)), traceBytesMax);
+  const expression = trace.expression.replace(/\s+/g, " ").trim();
+  const wish: TraceWish = {
+    kind: traceKinds.get(trace.type) ?? "headers",
+    ...(bytes > 0 ? { bytes } : {}),
+    ...(expression === "" ? {} : { expression }),
+    ...(trace.database === "1" ? { inDatabase: true } : {}),
+  };
+  return { trace: wish };
 }
 
 function toProgram(program: ProgramObject, at: Locate): Program {

@@ -77,6 +77,16 @@ export interface WaySpec extends ShapeSpec {
   readonly queue?: QueueLength | QueueSpec;
 }
 
+/** What is written down of packets. */
+export interface TraceSpec {
+  /** `headers` when left out. */
+  readonly kind?: "headers" | "packets" | "counts";
+  /** So much of each packet. */
+  readonly bytes?: number;
+  /** Which packets, in the words of tcpdump. */
+  readonly expression?: string;
+}
+
 export interface MemberSpec<Node extends string> {
   readonly node: Node;
   readonly address?: string;
@@ -86,9 +96,11 @@ export interface MemberSpec<Node extends string> {
   /** From the link to this node. */
   readonly from?: ShapeSpec;
   readonly queue?: QueueLength | QueueSpec;
+  readonly trace?: NonNullable<TraceSpec["kind"]> | TraceSpec;
 }
 
 interface CommonLink extends WaySpec {
+  readonly trace?: NonNullable<TraceSpec["kind"]> | TraceSpec;
   readonly netmask?: string;
   /** What a route over it costs; 1 when left out. */
   readonly cost?: number;

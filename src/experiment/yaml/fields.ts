@@ -3,10 +3,12 @@
 // Schema (schema.ts) and so the completion in editors all come from here.
 // What the table cannot say, such as which names exist, is checked where the model is made.
 
+import { traceBytesMax } from "../limits.ts";
 import type { Routing } from "../model.ts";
 import { barrierMembersMax, instancesMax, linkCostMax, repeatMax } from "./limits.ts";
 import { type quantityPatterns, queueLengthPattern, queueMeanPattern } from "./quantities.ts";
 import { queueKinds } from "./queues.ts";
+import { traceKinds } from "./traces.ts";
 
 /** In the order in which they are told to people. */
 export const routings: readonly Routing[] = [
@@ -142,6 +144,21 @@ const queueField: Field = {
   type: { kind: "either", options: [queueLength, queue] },
   about: "The queue of whoever sends: 50packets, 9000bytes, { kind: red }.",
 };
+const trace = record("trace", "what is written down of packets", {
+  kind: {
+    type: { kind: "choice", values: traceKinds },
+    about: "Headers or whole packets into files, or counts of them; headers when left out.",
+  },
+  bytes: {
+    type: { kind: "integer", min: 1, max: traceBytesMax },
+    about: "So much of each packet; what the kind is about when left out.",
+  },
+  expression: { type: line, about: "Which packets, in the words of tcpdump; all when left out." },
+});
+const traceField: Field = {
+  type: { kind: "either", options: [{ kind: "choice", values: traceKinds }, trace] },
+  about: "What is written down of the packets there, each way: headers, packets, counts.",
+};
 const queueChange = record("queueChange", "new values of a queue", queueFields);
 
 const pipe = record("pipe", "one direction between one node and a link", shapeFields);
@@ -194,6 +211,7 @@ const member = record("member", "one end of a link or LAN", {
   to: { type: pipe, about: "From this node into the link, as it stands." },
   from: { type: pipe, about: "From the link to this node, as it stands." },
   queue: queueField,
+  trace: traceField,
 });
 const memberOrName: FieldType = { kind: "either", options: [reference, member] };
 
@@ -208,6 +226,7 @@ const link = record("link", "a link or LAN", {
   },
   ...shapeFields,
   queue: queueField,
+  trace: traceField,
   forward: { type: way, about: "From the first node of a link to the second." },
   backward: { type: way, about: "From the second node of a link to the first." },
   netmask: {

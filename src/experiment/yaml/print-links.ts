@@ -3,13 +3,21 @@
 
 import type { Catalogue } from "../catalogue.ts";
 import { isSameQueue, isSameShape } from "../link-shape.ts";
-import type { ExperimentNode, Link, LinkMember, LinkShape, QueueShape } from "../model.ts";
+import type {
+  ExperimentNode,
+  Link,
+  LinkMember,
+  LinkShape,
+  QueueShape,
+  TraceWish,
+} from "../model.ts";
 import { assignAddresses } from "./assign-addresses.ts";
 import type { PlainMap, PlainValue } from "./emit.ts";
 import { Findings } from "./findings.ts";
 import { formatBandwidth, formatDuration, formatPercentage } from "./quantities.ts";
 import { differencesOf, printQueue } from "./queues.ts";
 import { firstHalf, halfOf, type PathShape, secondHalf } from "./read-links.ts";
+import { isSameTrace, printTrace } from "./traces.ts";
 
 type Pairs = (readonly [key: string, value: PlainValue])[];
 
@@ -53,6 +61,7 @@ function printLink(link: Link, showAddresses: boolean, ports: Map<string, number
   const isLink = link.kind === "link" && first !== undefined && second !== undefined;
   const pairs: Pairs = [[isLink ? "between" : "lan", { list: members }]];
   pairs.push(...printPath(shapes.whole));
+  if (shapes.trace !== undefined) pairs.push(["trace", printTrace(shapes.trace)]);
   if (shapes.queue !== undefined) pairs.push(["queue", printWholeQueue(shapes.queue)]);
   for (const [key, path] of [
     ["forward", shapes.forward],
@@ -72,6 +81,8 @@ interface Shapes {
   readonly backward?: PathShape;
   /** Of all members. */
   readonly queue?: QueueShape;
+  /** Of all members. */
+  readonly trace?: TraceWish;
 }
 
 function shapesOf(link: Link): Shapes {
@@ -79,7 +90,13 @@ function shapesOf(link: Link): Shapes {
   const isCommon = others.every(
     (queue) => queue !== undefined && isSameQueue(queue, first ?? queue),
   );
-  return { ...pathsOf(link), ...(first !== undefined && isCommon ? { queue: first } : {}) };
+  const [trace, ...traces] = link.members.map((member) => member.trace);
+  const isTraced = traces.every((one) => one !== undefined && isSameTrace(one, trace ?? one));
+  return {
+    ...pathsOf(link),
+    ...(first !== undefined && isCommon ? { queue: first } : {}),
+    ...(trace !== undefined && isTraced ? { trace } : {}),
+  };
 }
 
 function pathsOf({ kind, members }: Link): Shapes {
@@ -132,7 +149,7 @@ function printPath(path: PathShape): Pairs {
 
 function printMember(
   member: LinkMember,
-  { whole, forward, backward, queue }: Shapes,
+  { whole, forward, backward, queue, trace }: Shapes,
   showAddress: boolean,
   ports: Map<string, number>,
   isFirst: boolean,
@@ -149,6 +166,9 @@ function printMember(
   if (from.length > 0) pairs.push(["from", { map: from }]);
   if (member.queue !== undefined && queue === undefined) {
     pairs.push(["queue", printWholeQueue(member.queue)]);
+  }
+  if (member.trace !== undefined && trace === undefined) {
+    pairs.push(["trace", printTrace(member.trace)]);
   }
   return pairs.length === 1 ? member.node : { map: pairs };
 }

@@ -5,11 +5,19 @@
 
 import { linkMembersMax } from "../limits.ts";
 import { someExtras } from "../link-shape.ts";
-import type { Link, LinkMember, LinkShape, QueueShape, SourcePosition } from "../model.ts";
+import type {
+  Link,
+  LinkMember,
+  LinkShape,
+  QueueShape,
+  SourcePosition,
+  TraceWish,
+} from "../model.ts";
 import { applyFunction } from "../tcl/functions.ts";
 import { Double } from "../tcl/number.ts";
 import { bandwidthIn, durationIn, integerIn, percentageIn, type ReadContext } from "./context.ts";
 import { queueIn } from "./queues.ts";
+import { traceIn } from "./traces.ts";
 import { child, type DocumentNode, entryOf, type MapEntry, textOf } from "./tree.ts";
 
 /** A member before addresses are chosen. */
@@ -125,10 +133,11 @@ function readLink(
 }
 
 /** What the file asks of the member at an index, as far as the member does not say it itself. */
-type Ends = (index: number) => Pick<LinkMember, "toLink" | "fromLink" | "queue">;
+type Ends = (index: number) => Pick<LinkMember, "toLink" | "fromLink" | "queue" | "trace">;
 
 function readEnds(context: ReadContext, body: DocumentNode, isLink: boolean): Ends {
   const whole = pathIn(body);
+  const trace = traceIn(child(body, "trace"));
   for (const name of isLink ? [] : ["forward", "backward"]) {
     const entry = entryOf(body, name);
     if (entry === undefined) continue;
@@ -148,12 +157,17 @@ function readEnds(context: ReadContext, body: DocumentNode, isLink: boolean): En
       toLink: firstHalf(out?.path ?? whole),
       fromLink: secondHalf(back?.path ?? whole),
       ...withQueue(out?.queue),
+      ...withTrace(trace),
     };
   };
 }
 
 function withQueue(queue: QueueShape | undefined): { readonly queue?: QueueShape } {
   return queue === undefined ? {} : { queue };
+}
+
+function withTrace(trace: TraceWish | undefined): { readonly trace?: TraceWish } {
+  return trace === undefined ? {} : { trace };
 }
 
 function readMember(
@@ -175,9 +189,10 @@ function readMember(
   const fromLink = pipeIn(child(item, "from"), whole.fromLink);
   const said = child(item, "queue");
   const queue = withQueue(said === undefined ? whole.queue : queueIn(said));
+  const trace = withTrace(traceIn(child(item, "trace")) ?? whole.trace);
   return nodes.map((node) => {
     const port = takePort(context, ports, node, asked, reference.at);
-    return { node, port, address, toLink, fromLink, ...queue };
+    return { node, port, address, toLink, fromLink, ...queue, ...trace };
   });
 }
 

@@ -49,7 +49,7 @@ export function sayableInYaml(experiment: Experiment): SayablePart {
       nodes: nodes.map(({ archives: _archives, packages: _packages, ...node }) => node),
       links: links.map((link) => ({
         ...withSayableCost(link),
-        members: link.members.map(withSayableQueue),
+        members: link.members.map(withSayableQueue).map(withSayableTrace),
       })),
       groups: groups
         .filter(({ name }) => !gone.has(name))
@@ -82,6 +82,9 @@ function lostOfLink({ name, members, cost, at }: Link): Diagnostic[] {
     ...(queued.length === 0
       ? []
       : [lostThing(at, `the queues of ${name} (at ${queued.join(", ")})`)]),
+    ...(members.some(({ trace }) => trace?.inDatabase === true)
+      ? [lostThing(at, `that ${name} is traced into a database`)]
+      : []),
     ...(isCostSayable(cost) ? [] : [lostThing(at, `that ${name} costs ${cost}`)]),
   ];
 }
@@ -103,6 +106,12 @@ function withSayableQueue(member: LinkMember): LinkMember {
   if (hasWordsFor(member)) return member;
   const { queue: _queue, ...rest } = member;
   return rest;
+}
+
+function withSayableTrace(member: LinkMember): LinkMember {
+  if (member.trace?.inDatabase === undefined) return member;
+  const { inDatabase: _inDatabase, ...trace } = member.trace;
+  return { ...member, trace };
 }
 
 function lostOfSequence({ name, onError, steps }: EventSequence): Diagnostic[] {

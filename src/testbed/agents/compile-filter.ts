@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Has expressions of traces read by tcpdump, whose language they are in, and gets a program for
 // packet-filter.ts. Tracing itself needs no tcpdump: only who names packets does.
-import type { Tables } from "../../experiment/index.ts";
+import type { Link } from "../../experiment/model.ts";
 import type { Clock } from "../../host/clock.ts";
 import { type FilterInstruction, parseFilterProgram } from "../../network/packet-filter.ts";
 import { pcapFileHeader, wholePacketBytes } from "../../network/pcap-writer.ts";
@@ -13,19 +13,19 @@ const outputBytesMax = 262_144;
 const environment = { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" };
 
 export interface FilterCompiler {
-  readonly tables: Tables;
+  readonly links: readonly Link[];
   readonly clock: Clock;
 }
 
 /** Never rejects. @returns a string: why it cannot be done, as a sentence */
 export async function compileFilter(
-  { tables, clock }: FilterCompiler,
+  { links, clock }: FilterCompiler,
   link: string,
   expression: string,
 ): Promise<readonly FilterInstruction[] | string> {
   const { text, problem } = await runLimited({
     // Of a file without packets: it needs no interface, and no right over one.
-    words: ["tcpdump", "-ddd", "-r", "-", "--", withAddresses(tables, link, expression)],
+    words: ["tcpdump", "-ddd", "-r", "-", "--", withAddresses(links, link, expression)],
     ...{ directory: "/", environment, clock, interrupt: new AbortController().signal },
     input: pcapFileHeader(wholePacketBytes),
     ...{ msMax: compileMsMax, outputBytesMax },
@@ -40,12 +40,14 @@ export async function compileFilter(
 }
 
 /** tcpdump runs here, where the nodes' names are not known; a node alone is its end of the link. */
-function withAddresses({ virt_lans: rows = [] }: Tables, link: string, expression: string): string {
+function withAddresses(links: readonly Link[], link: string, expression: string): string {
   const addresses = new Map(
-    rows.flatMap(({ vname = "", vnode = "", ip = "" }) => [
-      [`${vnode}-${vname}`, ip] as const,
-      ...(vname === link ? [[vnode, ip] as const] : []),
-    ]),
+    links.flatMap(({ name, members }) =>
+      members.flatMap(({ node, address }) => [
+        [`${node}-${name}`, address] as const,
+        ...(name === link ? [[node, address] as const] : []),
+      ]),
+    ),
   );
   return expression.replace(
     /\b(host|src|dst)(\s+)([\w.-]+)/g,

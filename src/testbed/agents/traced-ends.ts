@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Which ends of links a file wants traced, and how much of each packet. Pure. [EMULAB-NS 6.3]
-import type { Tables } from "../../experiment/index.ts";
+import type { Link } from "../../experiment/model.ts";
 import { wholePacketBytes } from "../../network/pcap-writer.ts";
 
 /** Of a packet whose headers are wanted: Ethernet, IP and TCP, each with all its options. */
@@ -22,18 +22,19 @@ export interface TracedEnds {
   readonly problems: readonly string[];
 }
 
-export function readTracedEnds({ virt_lans: rows = [] }: Tables): TracedEnds {
+export function readTracedEnds(links: readonly Link[]): TracedEnds {
   const ends: TracedEnd[] = [];
   const problems = new Set<string>();
-  for (const row of rows) {
-    const { vname: link = "", vnode: node = "", trace_type: type, trace_snaplen: snap } = row;
-    if (row["traced"] !== "1") continue;
-    const wanted = Math.trunc(Number(snap ?? 0));
-    const usual = type === "packet" ? wholePacketBytes : headerBytes;
-    const snapBytes = wanted > 0 ? Math.min(wanted, wholePacketBytes) : usual;
-    const kind = type === "monitor" ? "counts" : "packets";
-    ends.push({ link, node, kind, snapBytes, expression: (row["trace_expr"] ?? "").trim() });
-    if (row["trace_db"] === "1") problems.add(`${link} is traced into files, not into a database`);
+  for (const { name: link, members } of links) {
+    for (const { node, trace } of members) {
+      if (trace === undefined) continue;
+      const { bytes, expression = "" } = trace;
+      const usual = trace.kind === "packets" ? wholePacketBytes : headerBytes;
+      const snapBytes = Math.min(bytes ?? usual, wholePacketBytes);
+      const kind = trace.kind === "counts" ? "counts" : "packets";
+      ends.push({ link, node, kind, snapBytes, expression });
+      if (trace.inDatabase) problems.add(`${link} is traced into files, not into a database`);
+    }
   }
   return { ends, problems: [...problems] };
 }

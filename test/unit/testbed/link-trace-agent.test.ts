@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Goal: the ends that a file wants traced are traced from time 0, each way into a file of its own,
-// and LINKTRACE events do what they say to those they name, in order (E1, E2). Method: rows as the
-// parser writes them, the shipped agent, and a tracer that notes what it is told.
+// and LINKTRACE events do what they say to those they name, in order (E1, E2). Method: links as
+// a file asks for them, the shipped agent, and a tracer that notes what it is told.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { AgendaEvent } from "../../../src/core/agenda/commands.ts";
+import type { Link, TraceWish } from "../../../src/experiment/model.ts";
 import type { LinkTracer, TraceCounts, TraceOrder } from "../../../src/network/link-tracer.ts";
 import type { FilterInstruction } from "../../../src/network/packet-filter.ts";
 import { wholePacketBytes } from "../../../src/network/pcap-writer.ts";
@@ -15,21 +16,24 @@ import { headerBytes, readTracedEnds } from "../../../src/testbed/agents/traced-
 import { VirtualClock } from "../../../src/testing/virtual-clock.ts";
 
 const filter: readonly FilterInstruction[] = [[6, 0, 0, 1]];
-const row = (vname: string, vnode: string, more: Readonly<Record<string, string>> = {}) => {
-  const usual = { traced: "1", trace_type: "header", trace_expr: "", trace_snaplen: "0" };
-  return { vname, vnode, ...usual, ...more };
+const shape = { bandwidthBps: 0, delayUs: 0, loss: 0 };
+const at = { file: "", line: 1, column: 1 };
+const one = (name: string, node: string, trace?: TraceWish): Link => {
+  const member = { node, port: 0, address: "", toLink: shape, fromLink: shape };
+  const members = [trace === undefined ? member : { ...member, trace }];
+  return { name, kind: "lan", netmask: "", members, at };
 };
 
 describe("readTracedEnds()", () => {
   it("takes headers unless told otherwise, and nothing of what is not traced", () => {
-    const rows = [
-      row("l0", "a"),
-      row("l0", "b", { trace_snaplen: "68" }),
-      row("l1", "a", { trace_type: "packet" }),
-      row("l2", "a", { trace_type: "monitor", trace_expr: " tcp " }),
-      { vname: "l3", vnode: "a" },
+    const links = [
+      one("l0", "a", { kind: "headers" }),
+      one("l0", "b", { kind: "headers", bytes: 68 }),
+      one("l1", "a", { kind: "packets" }),
+      one("l2", "a", { kind: "counts", expression: "tcp" }),
+      one("l3", "a"),
     ];
-    expect(readTracedEnds({ virt_lans: rows })).toEqual({
+    expect(readTracedEnds(links)).toEqual({
       problems: [],
       ends: [
         { link: "l0", node: "a", kind: "packets", snapBytes: headerBytes, expression: "" },
@@ -41,11 +45,11 @@ describe("readTracedEnds()", () => {
   });
 
   it("says what is not done", () => {
-    const more = { trace_db: "1" };
-    expect(
-      readTracedEnds({ virt_lans: [row("l0", "a", more), row("l0", "b", more)] }),
-    ).toMatchObject({ problems: ["l0 is traced into files, not into a database"] });
-    expect(readTracedEnds({})).toEqual({ ends: [], problems: [] });
+    const trace = { kind: "headers", inDatabase: true } as const;
+    expect(readTracedEnds([one("l0", "a", trace), one("l0", "b", trace)])).toMatchObject({
+      problems: ["l0 is traced into files, not into a database"],
+    });
+    expect(readTracedEnds([])).toEqual({ ends: [], problems: [] });
   });
 });
 
@@ -83,12 +87,11 @@ describe("LinkTraceAgent", () => {
         };
       },
     };
-    const rows = [
-      row("l0", "a", { trace_expr: expression && "icmp" }),
-      row("l0", "b", { trace_expr: expression }),
-      row("lan", "b", { trace_type: "monitor" }),
-    ];
-    const { ends } = readTracedEnds({ virt_lans: rows });
+    const { ends } = readTracedEnds([
+      one("l0", "a", { kind: "headers", expression: expression && "icmp" }),
+      one("l0", "b", { kind: "headers", expression }),
+      one("lan", "b", { kind: "counts" }),
+    ]);
     const agent = new LinkTraceAgent({
       ...{ ends, tracer, directory, clock: new VirtualClock() },
       compile: async (link, text) => (text === "icmp" ? filter : `${link} has ${text}`),

@@ -3,23 +3,24 @@
 // Method: the shipped agents of a run beside back ends that shape nothing, and that shape without
 // seeing packets, as those of other machines do.
 import { describe, expect, it } from "vitest";
+import type { Link, LinkMember } from "../../../src/experiment/model.ts";
 import type { NodeBackend } from "../../../src/testbed/nodes/index.ts";
 import { RunLinkAgents } from "../../../src/testbed/run-link-agents.ts";
 import { VirtualClock } from "../../../src/testing/virtual-clock.ts";
 
-const row = { traced: "1", trace_type: "header", trace_expr: "", trace_snaplen: "0" };
-const tables = {
-  virt_lans: [
-    { vname: "l0", vnode: "a", ...row },
-    { vname: "l0", vnode: "b", ...row },
-  ],
-};
+const shape = { bandwidthBps: 0, delayUs: 0, loss: 0 };
+const members = ["a", "b"].map((node): LinkMember => {
+  const trace = { kind: "headers" } as const;
+  return { node, port: 0, address: "", toLink: shape, fromLink: shape, trace };
+});
+const at = { file: "", line: 1, column: 1 };
+const links: readonly Link[] = [{ name: "l0", kind: "link", netmask: "", members, at }];
 const failed = new Promise<string>(() => undefined);
 
 async function warningsOf(nodeLinks: unknown): Promise<readonly string[]> {
   const warnings: string[] = [];
   const agents = await RunLinkAgents.open({
-    ...{ backend: { nodeLinks } as unknown as NodeBackend, clock: new VirtualClock(), tables },
+    ...{ backend: { nodeLinks } as unknown as NodeBackend, clock: new VirtualClock(), links },
     ...{ scope: "p/e", hasLinks: true, out: "/nowhere", onFailed: () => undefined },
     onWarning: (text) => warnings.push(text),
   });

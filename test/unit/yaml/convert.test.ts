@@ -98,6 +98,40 @@ $ns run
     }
   });
 
+  it("keeps what is traced, of all ends and of one", async () => {
+    const from = join(folder, "traced.ns");
+    const [yaml, ns] = [join(folder, "traced.yaml"), join(folder, "traced-back.ns")];
+    const text = `set ns [new Simulator]
+set a [$ns node]
+set b [$ns node]
+set l [$ns duplex-link $a $b 10Mb 0ms DropTail]
+set k [$ns make-lan "$a $b" 10Mb 0ms]
+$l trace packet "tcp port 80"
+$l trace_snaplen 200
+$k SetTraceParams $b monitor 0 icmp
+$ns at 2 "$l trace stop"
+$ns run
+`;
+    writeFileSync(from, text);
+    expect(await convert({ from, to: yaml })).toMatchObject({ exit: 0, stderr: "" });
+    const all = { kind: "packets", bytes: 200, expression: "tcp port 80" };
+    expect(readYaml(yaml)).toMatchObject({
+      links: [
+        { members: [{ trace: all }, { trace: all }] },
+        {
+          members: [
+            { trace: { kind: "headers" } },
+            { trace: { kind: "counts", expression: "icmp" } },
+          ],
+        },
+      ],
+      events: [{ object: "l-tracemon", type: "LINKTRACE", event: "STOP" }],
+    });
+    expect(await convert({ from: yaml, to: ns })).toMatchObject({ exit: 0, stderr: "" });
+    const back = (await loadExperiment(ns, { eid: "traced" })).experiment;
+    expect(withoutPlaces(back)).toEqual(readYaml(yaml));
+  });
+
   it("prints to standard output", async () => {
     const { stdout } = await convert({ from: join(examples, "quickstart.ns"), to: "-" });
     expect(stdout).toMatch(/^project: muster\nname: quickstart\n/);
@@ -154,6 +188,11 @@ $ns run
         5,
       ],
       [["set l [$ns duplex-link $a $b 10Mb 20ms DropTail]", "$l cost 2.5"], "that l costs 2.5", 5],
+      [
+        ["set l [$ns duplex-link $a $b 10Mb 20ms DropTail]", "$l trace", "$l trace_mysql 1"],
+        "that l is traced into a database",
+        5,
+      ],
       [flow, "the generated traffic of cbr", 11],
       [failing, "runs when s fails", 6],
     ])("%# is an error that says what, and left out with --lossy", async (lines, what, line) => {
