@@ -80,8 +80,11 @@ function refusal(at: SourcePosition, what: string): Diagnostic {
 
 /** What the language has no words for. */
 function unsayable(experiment: Experiment): Diagnostic[] {
-  const { programs, barriers = [], events, sequences, timelines } = experiment;
-  const found = barriers.map(({ name, at }) => refusal(at, `that ${name} is a barrier`));
+  const { programs, barriers = [], traffic = [], events, sequences, timelines } = experiment;
+  const found = [
+    ...barriers.map(({ name, at }) => refusal(at, `that ${name} is a barrier`)),
+    ...traffic.map(({ name, at }) => refusal(at, `the generated traffic of ${name}`)),
+  ];
   for (const program of programs) {
     const { name, startWhen, environment, shell, instance, at } = program;
     if (instance?.number === 0) {
@@ -295,8 +298,9 @@ function differences(experiment: Experiment, text: string): Diagnostic[] {
   compare(experiment.links, back.links, ({ name }: Link) => `the shape of the link ${name}`);
   compare(experiment.programs, back.programs, ({ name }) => `what the program ${name} is`);
   compare(experiment.events, back.events, ({ object, event }) => `when ${object} gets ${event}`);
+  compare(experiment.routes ?? [], back.routes ?? [], ({ node }) => `a route of ${node} so`);
   if (found.length === 0 && !same(experiment, back)) {
-    found.push(refusal(start, "the routes, sequences, timelines, groups or options as they are"));
+    found.push(refusal(start, "the sequences, timelines, groups or options as they are"));
   }
   return found;
 }

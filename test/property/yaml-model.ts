@@ -6,12 +6,15 @@ import type {
   BarrierDeclaration,
   BarrierWait,
   Experiment,
+  GivenRoute,
   Link,
   LinkMember,
   LinkShape,
   PlannedEvent,
   Program,
+  TrafficFlow,
 } from "../../src/experiment/index.ts";
+import { presetQueue } from "../../src/experiment/link-shape.ts";
 
 const routings = ["static", "static-ddijk", "static-old", "session", "manual"] as const;
 const at = { file: "", line: 1, column: 1 };
@@ -81,6 +84,54 @@ interface Draw {
 /** An experiment; one that NS files can say too when `ns` is set. */
 export function experiments(ns: boolean): fc.Arbitrary<Experiment> {
   return fc.gen().map((gen) => draw({ ns, gen }));
+}
+
+/** Also with what no YAML file has words for. */
+export const wholeExperiments: fc.Arbitrary<Experiment> = fc
+  .gen()
+  .map((gen) => addUnsayable({ ns: false, gen }, draw({ ns: false, gen })));
+
+function addUnsayable(it: Draw, experiment: Experiment): Experiment {
+  const { nodes, links, sequences } = experiment;
+  const some = <T>(value: T): T | undefined =>
+    it.gen(fc.nat, { max: 3 }) === 0 ? value : undefined;
+  const [first, second] = nodes.map(({ name }) => name);
+  const end = (name: string, node: string) => ({ name, node, port: 0, address: "" });
+  const flow: TrafficFlow = {
+    ...{ name: "cbr", kind: "cbr", protocol: "udp", packetBytes: 210, at },
+    ...{ rateBps: 1_000, intervalSeconds: undefined, tos: undefined },
+    ...{ source: end("cbr", first ?? ""), sink: end("null", second ?? "") },
+  };
+  const route: GivenRoute = { node: first ?? "", to: { node: second ?? "" }, by: first ?? "", at };
+  const [one] = sequences;
+  return {
+    ...experiment,
+    nodes: nodes.map((node) => ({
+      ...node,
+      ...given("archives", some([{ directory: "/opt", file: "x.tgz" }])),
+      ...given("packages", some(["x.rpm"])),
+    })),
+    links: links.map((link) => ({
+      ...link,
+      ...given("cost", some(2.5) ?? link.cost),
+      members: link.members.map((member) => ({
+        ...member,
+        ...given("queue", some({ ...presetQueue, averageWeight: 2 }) ?? member.queue),
+        ...given("trace", some({ kind: "headers", inDatabase: true } as const) ?? member.trace),
+      })),
+    })),
+    ...given("traffic", some([flow])),
+    ...given("routes", some([route])),
+    sequences: sequences.map((sequence) => ({
+      ...sequence,
+      ...given("onError", sequence.steps.length > 0 ? some(one?.name) : undefined),
+    })),
+  };
+}
+
+/** A field, unless there is nothing to put there. */
+function given<K extends string, V>(key: K, value: V | undefined): { [Key in K]?: V } {
+  return value === undefined ? {} : ({ [key]: value } as { [Key in K]?: V });
 }
 
 function pick<T>({ gen }: Draw, from: readonly T[]): T {

@@ -19,6 +19,7 @@ import {
 } from "../../experiment/index.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError, type CommandIo } from "../io.ts";
+import { findLostColumns } from "../lost-columns.ts";
 import { LoadError, type Loaded, loadExperiment } from "./parse.ts";
 
 /** Arguments of `muster convert`. */
@@ -96,12 +97,14 @@ const tablesNotInModel: Readonly<Record<string, string>> = {
   virt_tiptunnels: "consoles",
   virt_vtypes: "virtual types",
   virt_parameters: "template parameters",
+  elabinelab_attributes: "settings of an inner testbed",
 };
 
 /** What YAML has words for, and what would not be in the other file. */
 function inYaml(result: ParseResult, experiment: Experiment, file: string): SayablePart {
   const part = sayableInYaml(experiment);
-  return { ...part, lost: [...part.lost, ...notInModel(result, file)] };
+  const columns = findLostColumns(experiment, result.rows ?? {}, file);
+  return { ...part, lost: [...part.lost, ...columns, ...notInModel(result, file)] };
 }
 
 function asLeftOut(lost: Diagnostic): Diagnostic {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What of an experiment a YAML file has words for, and what not: NS files say more than YAML files
 // about traffic, routes and what is put on nodes, and queues that nothing can make. Pure.
+import { isSameQueue, presetQueue } from "../link-shape.ts";
 import type {
   Diagnostic,
   EventSequence,
@@ -99,7 +100,8 @@ function withSayableCost(link: Link): Link {
 }
 
 function hasWordsFor({ queue }: LinkMember): boolean {
-  return queue === undefined || isQueueSayable(queue);
+  // One that only differs in what the model does not hold is no other queue.
+  return queue === undefined || (isQueueSayable(queue) && !isSameQueue(queue, presetQueue));
 }
 
 function withSayableQueue(member: LinkMember): LinkMember {

@@ -193,6 +193,19 @@ $ns run
         "that l is traced into a database",
         5,
       ],
+      [["tb-fix-node $a pc7"], "of a: which machine it is", 3],
+      [["set c [$ns bridge]"], "of c: that it is a bridge", 5],
+      [
+        ["set l [$ns duplex-link $a $b 10Mb 20ms DropTail]", "tb-set-noshaping $l 1"],
+        "of l: that its bandwidth is not shaped",
+        5,
+      ],
+      [["tb-use-endnodeshaping 1"], "of the experiment: uselinkdelays 1", 1],
+      [
+        ["set l [$ns duplex-link $a $b 10Mb 20ms DropTail]", "[$l queue $b] set wait_ 0"],
+        "of l: q_wait 0",
+        5,
+      ],
       [flow, "the generated traffic of cbr", 11],
       [failing, "runs when s fails", 6],
     ])("%# is an error that says what, and left out with --lossy", async (lines, what, line) => {
