@@ -6,8 +6,11 @@
 export type Duration =
   | `${number}${"h" | "m" | "s" | "ms" | "us"}`
   | `${number}${"h" | "m"}${string}s`;
-/** `56kbps`, `100Mbps`, `1Gbps`, or `any`. */
-export type Bandwidth = `${number}${"bps" | "kbps" | "Mbps" | "Gbps"}` | "any";
+/** `56kbps`, `100Mbps`, `1Gb`, `10Mb/s`; `any` or `unlimited`. */
+export type Bandwidth =
+  | `${number}${"" | "k" | "M" | "G"}${"bps" | "b" | "b/s"}`
+  | "any"
+  | "unlimited";
 /** `1%`. */
 export type Percentage = `${number}%`;
 

@@ -18,6 +18,7 @@ const durationUnits: readonly (readonly [unit: string, us: number])[] = [
   ["us", 1],
 ];
 
+/** Those that are printed. */
 const bandwidthUnits: readonly (readonly [unit: string, bps: number])[] = [
   ["Gbps", 1_000_000_000],
   ["Mbps", 1_000_000],
@@ -25,12 +26,15 @@ const bandwidthUnits: readonly (readonly [unit: string, bps: number])[] = [
   ["bps", 1],
 ];
 
+/** The same, as NS files and `muster link set` have them. */
+const otherBandwidthUnit = /^([GMk]?b)(?:\/s)?$/;
+
 const durationPart = `(${number})(h|ms|us|µs|m|s)`;
 
 /** What the JSON Schema says about each kind of quantity. */
 export const quantityPatterns: Readonly<Record<"duration" | "bandwidth" | "percentage", string>> = {
   duration: `^(?:${number}(?:h|ms|us|µs|m|s))+$`,
-  bandwidth: `^(?:${number}(?:Gbps|Mbps|kbps|bps)|any)$`,
+  bandwidth: `^(?:${number}[GMk]?b(?:ps|/s)?|any|unlimited)$`,
   percentage: `^(?:100(?:\\.0+)?|[0-9]{1,2}(?:\\.[0-9]+)?)%$`,
 };
 
@@ -79,15 +83,17 @@ export function formatDuration(us: number): string {
   return `${us}us`;
 }
 
-/** Bits per second of `100Mbps`; `any` is 0, whatever the medium carries. */
+/** Bits per second of `100Mbps`, `100Mb` or `100Mb/s`; `any` is 0, whatever the medium carries. */
 export function parseBandwidth(text: string): Quantity {
   const hint = "Write a number and its unit: 56kbps, 100Mbps, 1Gbps, or any.";
-  if (text === "any") return { ok: true, value: 0 };
+  if (text === "any" || text === "unlimited") return { ok: true, value: 0 };
   const match = new RegExp(`^(${number})([A-Za-z/]*)$`).exec(text);
   if (match === null) return refuse(`"${text}" is not a bandwidth`, hint);
   const [, amount = "", unit = ""] = match;
   if (unit === "") return refuse(`the bandwidth "${text}" has no unit`, hint);
-  const found = bandwidthUnits.find(([name]) => name === unit);
+  const [, bits] = otherBandwidthUnit.exec(unit) ?? [];
+  const word = bits === undefined ? unit : `${bits}ps`;
+  const found = bandwidthUnits.find(([name]) => name === word);
   if (found === undefined) {
     const near = nearBandwidthUnit(unit);
     const meant = near === undefined ? hint : `Did you mean ${amount}${near} (bits a second)?`;
