@@ -3,11 +3,12 @@
 // request kept for the next swap-ins. [EMULAB-EVENTS 5.1] Who may is asked of experiments.ts.
 //
 //   C1. What the run refuses is not kept.
+import { halfOf } from "../experiment/link-shape.ts";
 import type { Link } from "../experiment/model.ts";
 import { BossError } from "./boss-error.ts";
 import type { ExperimentRow, ExperimentsDatabase } from "./database.ts";
 import type { SendToRun } from "./experiment-control.ts";
-import { halfLoss, keptKeys } from "./link-overlay.ts";
+import { keptKeys } from "./link-overlay.ts";
 import { LiveLinkSettings } from "./live-link-settings.ts";
 import type { Action } from "./rights.ts";
 
@@ -139,7 +140,7 @@ function halved(key: string, value: string): string {
   const number = Number.parseFloat(value);
   if (Number.isNaN(number)) return value;
   if (key === "DELAY") return String(number / 2);
-  return key === "PLR" ? String(halfLoss(number)) : value;
+  return key === "PLR" ? String(halfOf(number)) : value;
 }
 
 /** Why a value cannot be kept. A live link judges for itself. */

@@ -9,6 +9,7 @@
 //       node at a LAN it is both ways of that node, each as it stands.
 //   V3. ENABLE=no is an event at time 0: a link has no other way to be down from the beginning.
 import type { Experiment, Tables } from "../experiment/index.ts";
+import { halfOf } from "../experiment/link-shape.ts";
 import type { Link, LinkMember, LinkShape, QueueShape } from "../experiment/model.ts";
 import { usualQueue } from "../network/model.ts";
 
@@ -83,15 +84,10 @@ function shapeOf({ key, value }: LinkSetting, part: "half" | "all"): Part {
     case "DELAY":
       return { delayUs: (number * 1_000) / (part === "half" ? 2 : 1) };
     case "PLR":
-      return { loss: part === "half" ? halfLoss(number) : number };
+      return { loss: part === "half" ? halfOf(number) : number };
     default:
       return undefined;
   }
-}
-
-/** Two of them lose as much as one of the whole. */
-export function halfLoss(loss: number): number {
-  return 1 - Math.sqrt(1 - loss);
 }
 
 function queueFor(member: LinkMember, setting: LinkSetting): { readonly queue?: QueueShape } {

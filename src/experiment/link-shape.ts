@@ -32,6 +32,55 @@ export function joinShapes(first: LinkShape, second: LinkShape): LinkShape {
   };
 }
 
+/** What is said of a path from node to node may say some of this only. */
+export type PathChange = { readonly [Key in keyof LinkShape]?: LinkShape[Key] | undefined };
+
+/** The share of the first of two ends that a packet passes: the larger one of an odd delay. */
+export function firstOfTwo<Change extends PathChange>(change: Change): Change {
+  return shareOf(change, Math.ceil);
+}
+
+/** The share of the second of two ends that a packet passes. */
+export function secondOfTwo<Change extends PathChange>(change: Change): Change {
+  return shareOf(change, Math.floor);
+}
+
+/** @param round whole microseconds, whose half need not be one */
+export function shareOf<Change extends PathChange>(
+  change: Change,
+  round: (value: number) => number,
+): Change {
+  const { delayUs, jitterUs, loss, duplicate, reorder } = change;
+  return {
+    ...change,
+    ...(delayUs === undefined ? {} : { delayUs: round(delayUs / 2) }),
+    ...(jitterUs === undefined ? {} : { jitterUs: round(jitterUs / 2) }),
+    ...(loss === undefined ? {} : { loss: halfOf(loss) }),
+    ...(duplicate === undefined ? {} : { duplicate: halfOf(duplicate) }),
+    ...(reorder === undefined ? {} : { reorder: halfOf(reorder) }),
+  };
+}
+
+/**
+ * Two independent probabilities q make up one of p: 1 - p = (1 - q)(1 - q). The root is the one of
+ * NS files, so that the same loss is the same number in either language.
+ */
+export function halfOf(whole = 0): number {
+  return whole === 0 ? 0 : 1 - Math.sqrt(1 - whole);
+}
+
+/**
+ * The shortest probability over both halves that gives exactly this half; else one that does not.
+ */
+export function wholeOf(half = 0): number {
+  const exact = half + half - half * half;
+  for (let digits = 1; digits <= 17; digits += 1) {
+    const candidate = Number(exact.toPrecision(digits));
+    if (candidate <= 1 && halfOf(candidate) === half) return candidate;
+  }
+  return exact;
+}
+
 /** Written so that a probability on one side only stays the number the file gives. */
 function either(first = 0, second = 0): number {
   return first + second - first * second;

@@ -2,9 +2,9 @@
 // Links and LANs as NS commands. What the commands round or split differently is found by reading
 // the text back.
 
+import { wholeOf } from "./link-shape.ts";
 import type { Link, LinkMember, LinkShape } from "./model.ts";
 import { nsReference, nsWord } from "./print-ns-words.ts";
-import { wholeOf } from "./yaml/print-links.ts";
 import { plain } from "./yaml/quantities.ts";
 import { differencesOf } from "./yaml/queues.ts";
 import { isSameTrace } from "./yaml/traces.ts";

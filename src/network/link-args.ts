@@ -2,9 +2,14 @@
 // LINK events as changes of links: which links and ways an object names, and what its ARGS ask for.
 // Pure. [EMULAB-EVENTS 5.1]
 //
+// `PIPE=path` is Muster's own: what comes behind it is what a packet meets from node to node, which
+// a LAN shares between the two members on its way, as it does with what a file asks for. The old
+// words of a whole LAN are for each way of each member.
+//
 // Differs from the old agents where they were at fault: keys count in any case, blanks may be as
 // many as one likes, and a key or value that is not known refuses the whole event instead of
 // being passed over.
+import { firstOfTwo, secondOfTwo } from "../experiment/link-shape.ts";
 import type { DirectionChange, LinkChange, QueueShape, ShapedLink } from "./model.ts";
 
 /** What an object of LINK events names. */
@@ -67,7 +72,7 @@ const knownKeys =
 
 /** What the keys so far ask of each direction; PIPE begins a new one. */
 interface Section {
-  readonly pipe: 0 | 1 | undefined;
+  readonly pipe: 0 | 1 | "path" | undefined;
   shape: DirectionChange;
   queue: Partial<QueueShape>;
 }
@@ -82,8 +87,9 @@ function readModify(object: LinkObject, args: string): readonly LinkChange[] | s
     const key = word.slice(0, equals).toUpperCase();
     const value = word.slice(equals + 1);
     if (key === "PIPE") {
-      if (!/^pipe[01]$/i.test(value)) return `PIPE is pipe0 or pipe1, not ${value}`;
-      section = { pipe: value.endsWith("0") ? 0 : 1, shape: {}, queue: {} };
+      const pipe = pipes.get(value.toLowerCase());
+      if (pipe === undefined) return `PIPE is pipe0, pipe1 or path, not ${value}`;
+      section = { pipe, shape: {}, queue: {} };
       sections.push(section);
       continue;
     }
@@ -92,6 +98,12 @@ function readModify(object: LinkObject, args: string): readonly LinkChange[] | s
   }
   return sections.flatMap((one) => changesOf(object, one));
 }
+
+const pipes: ReadonlyMap<string, 0 | 1 | "path"> = new Map<string, 0 | 1 | "path">([
+  ["pipe0", 0],
+  ["pipe1", 1],
+  ["path", "path"],
+]);
 
 function readKey(section: Section, key: string, text: string): string | undefined {
   if (key === "BACKFILL") return "BACKFILL is not performed: nothing makes the traffic of others";
@@ -159,16 +171,18 @@ function changesOf(
   });
   if (link.kind === "link") {
     const ends = link.members.map((member) => member.node);
-    if (pipe === undefined) return [to(node === undefined ? {} : { node }, both)];
+    if (typeof pipe !== "number") return [to(node === undefined ? {} : { node }, both)];
     return [to({ node: ends[pipe] ?? "" }, both)];
   }
   const member = node === undefined ? {} : { node };
   if (pipe === 0) return [to({ ...member, way: "up" }, both)];
   if (pipe === 1) return [to({ ...member, way: "down" }, both)];
+  const isShared = pipe === "path" && node === undefined;
   // The queue of a LAN's member is the one from it towards the LAN.
-  if (!hasQueue) return [to(member, shape)];
+  if (!hasQueue && !isShared) return [to(member, shape)];
+  const [up, down] = isShared ? [firstOfTwo(shape), secondOfTwo(shape)] : [shape, shape];
   return [
-    to({ ...member, way: "up" }, both),
-    ...(hasShape ? [to({ ...member, way: "down" }, shape)] : []),
+    to({ ...member, way: "up" }, hasQueue ? { ...up, queue } : up),
+    ...(hasShape ? [to({ ...member, way: "down" }, down)] : []),
   ];
 }

@@ -166,6 +166,23 @@ describe.skipIf(!isRoot)("muster link", () => {
     expect(wayFrom(await show("l0"), "a").now).toEqual(wayFrom(before, "a").now);
   });
 
+  test("what is set of a LAN is from node to node, as what its file asks is", async () => {
+    expect((await ping("b-lan0", 3)).minMs).toBeGreaterThanOrEqual(8);
+    await ok("link", "set", experiment, "lan0", "delay=20ms", "loss=0");
+    for (const { now } of (await show("lan0")).links[0]?.ways ?? []) {
+      expect(now).toMatchObject({ delayUs: 10_000, loss: 0 });
+    }
+    const { minMs } = await ping("b-lan0", 5);
+    expect(minMs).toBeGreaterThanOrEqual(40);
+    expect(minMs).toBeLessThan(60);
+    // What is said of one member is of both its ways, as it stands.
+    await ok("link", "set", experiment, "lan0", "delay=20ms", "--node", "b");
+    expect((await ping("b-lan0", 5)).minMs).toBeGreaterThanOrEqual(60);
+    await ok("link", "reset", experiment, "lan0");
+    const { code, stderr } = await muster("link", "set", experiment, "lan0", "bandwidth=10MB");
+    expect([code, stderr]).toEqual([64, expect.stringContaining("did you mean 10Mb")]);
+  });
+
   test("a share that none can be is refused before anybody is asked", async () => {
     const { code, stderr } = await muster("link", "set", experiment, "l0", "loss=150%");
     expect([code, stderr]).toEqual([64, expect.stringContaining("a share is at most 100%")]);

@@ -35,7 +35,7 @@ export function registerLinkCommands(program: Command, setExit: SetExit): void {
     .option("--node <name>", "only the way from this end of a link, or this member of a LAN");
   addPlace(set).action(
     async (id: string, name: string, settings: readonly string[], options: LinkOptions) => {
-      const formatted = formatLinkArgs(settings);
+      const formatted = formatLinkArgs(settings, options.node === undefined);
       if ("problem" in formatted) throw new CommandError(exitCodes.usage, formatted.problem);
       const words = formatted.args.split(" ");
       setExit(await send({ id, name, word: "modify", words, options }));

@@ -5,7 +5,7 @@
 
 import type { Catalogue } from "../catalogue.ts";
 import { diagnosticsMax, eventsMax } from "../limits.ts";
-import type { ExperimentNode, PlannedEvent, Program, SourcePosition } from "../model.ts";
+import type { ExperimentNode, Link, PlannedEvent, Program, SourcePosition } from "../model.ts";
 import { closest } from "../suggest.ts";
 import type { Findings } from "./findings.ts";
 import { repeatMax, waitsMax } from "./limits.ts";
@@ -53,6 +53,7 @@ export class ReadContext {
   readonly nodes: ExperimentNode[] = [];
   readonly programs: Program[] = [];
   readonly programNames: Map<string, Program> = new Map();
+  readonly linkKinds: Map<string, Link["kind"]> = new Map();
   readonly events: PlannedEvent[] = [];
   simulator = "ns";
   /** Sections whose key is written wrong, which is a finding: what they hold is not known (Y2). */

@@ -1,8 +1,17 @@
 // SPDX-License-Identifier: MIT
 // Prints events: by words where they give the same event again, else by type and arguments.
 
-import type { BarrierWait, Experiment, PlannedEvent, Program } from "../model.ts";
-import { type ActionKind, argsOf, eventOf, linkChangeOf, verbs } from "./actions.ts";
+import type { BarrierWait, Experiment, PlannedEvent } from "../model.ts";
+import {
+  type ActionKind,
+  type ActionObject,
+  argsOf,
+  eventOf,
+  type LinkScope,
+  linkChangeOf,
+  scopeOf,
+  verbs,
+} from "./actions.ts";
 import type { PlainList, PlainValue } from "./emit.ts";
 import { objectNamePattern } from "./fields.ts";
 import { printChanges } from "./print-links.ts";
@@ -16,11 +25,15 @@ export type EventPrinter = (events: readonly PlannedEvent[], kind: "event" | "st
 
 export function printEvents(experiment: Experiment): EventPrinter {
   const kinds = kindsOf(experiment);
+  const scopes = scopesOf(experiment);
   const programs = new Map(experiment.programs.map((program) => [program.name, program]));
   const print = (event: PlannedEvent, kind: "event" | "step"): PlainValue => {
     const pairs: Pairs = kind === "event" ? printTime(event) : [];
     const isItself = event.object === experiment.simulator && !kinds.has("experiment");
-    const words = printWords(event, kinds.get(event.object), programs.get(event.object));
+    const words = printWords(event, kinds.get(event.object), {
+      program: programs.get(event.object),
+      scope: scopes.get(event.object),
+    });
     if (words === undefined) {
       pairs.push(["target", event.object], ["type", event.type], ["do", event.event]);
       if (event.args !== "") pairs.push(["args", event.args]);
@@ -51,6 +64,14 @@ function kindsOf(experiment: Experiment): ReadonlyMap<string, ActionKind> {
   return kinds;
 }
 
+function scopesOf({ links, groups }: Experiment): ReadonlyMap<string, LinkScope> {
+  const kinds = new Map(links.map(({ name, kind }) => [name, kind]));
+  const named = [...links.map(({ name }) => ({ name, members: [name] })), ...groups];
+  return new Map(
+    named.map(({ name, members }) => [name, scopeOf(members.map((one) => kinds.get(one)))]),
+  );
+}
+
 function printTime({ atUs, on }: PlannedEvent): Pairs {
   const pairs: Pairs = [];
   if (atUs === "swapout") pairs.push(["at", "swapout"]);
@@ -62,14 +83,14 @@ function printTime({ atUs, on }: PlannedEvent): Pairs {
 function printWords(
   event: PlannedEvent,
   kind: ActionKind | undefined,
-  program: Program | undefined,
+  { program, scope = "ways" }: ActionObject,
 ): Pairs | undefined {
   if (kind === undefined || event.type !== kind.toUpperCase()) return undefined;
   const verb = verbs[kind].find((word) => eventOf(word) === event.event);
   if (verb === undefined) return undefined;
   const { args } = event;
   const pairs: Pairs = [["do", verb]];
-  const isDefault = argsOf(verb, {}, program) === args;
+  const isDefault = argsOf(verb, {}, { program }) === args;
   const needsWords = verb === "kill" || (kind === "link" && verb === "modify");
   if (isDefault && !needsWords) return pairs;
   const signal = args.startsWith("SIGNAL=") ? args.slice(7) : "";
@@ -78,14 +99,14 @@ function printWords(
   } else if (kind === "simulator" && (verb === "message" || verb === "log")) {
     pairs.push(["message", args]);
   } else {
-    const change = kind === "link" && verb === "modify" ? printChange(args) : undefined;
+    const change = kind === "link" && verb === "modify" ? printChange(args, scope) : undefined;
     pairs.push(change === undefined ? ["args", args] : ["set", { map: change }]);
   }
   return pairs;
 }
 
-function printChange(args: string): Pairs | undefined {
-  const change = linkChangeOf(args);
+function printChange(args: string, scope: LinkScope): Pairs | undefined {
+  const change = linkChangeOf(args, scope);
   if (change === undefined) return undefined;
   const { queue, ...shape } = change;
   const length = queue === undefined ? [] : [["queue", printQueue(queue)] as const];

@@ -2,7 +2,7 @@
 // Prints links: the shortest form that reads back as exactly the same shapes and addresses.
 
 import type { Catalogue } from "../catalogue.ts";
-import { isSameQueue, isSameShape } from "../link-shape.ts";
+import { isSameQueue, isSameShape, wholeOf } from "../link-shape.ts";
 import type {
   ExperimentNode,
   Link,
@@ -16,7 +16,7 @@ import type { PlainMap, PlainValue } from "./emit.ts";
 import { Findings } from "./findings.ts";
 import { formatBandwidth, formatDuration, formatPercentage } from "./quantities.ts";
 import { differencesOf, printQueue } from "./queues.ts";
-import { firstHalf, halfOf, type PathShape, secondHalf } from "./read-links.ts";
+import { firstHalf, type PathShape, secondHalf } from "./read-links.ts";
 import { isSameTrace, printTrace } from "./traces.ts";
 
 type Pairs = (readonly [key: string, value: PlainValue])[];
@@ -129,18 +129,6 @@ function pathOf(out: LinkShape, into: LinkShape): PathShape | undefined {
   };
   const isWhole = isSameShape(firstHalf(path), out) && isSameShape(secondHalf(path), into);
   return isWhole ? path : undefined;
-}
-
-/**
- * The shortest probability over both halves that gives exactly this half; else one that does not.
- */
-export function wholeOf(half = 0): number {
-  const exact = half + half - half * half;
-  for (let digits = 1; digits <= 17; digits += 1) {
-    const candidate = Number(exact.toPrecision(digits));
-    if (candidate <= 1 && halfOf(candidate) === half) return candidate;
-  }
-  return exact;
 }
 
 function printPath(path: PathShape): Pairs {

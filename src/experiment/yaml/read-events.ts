@@ -10,7 +10,15 @@ import type {
   SourcePosition,
 } from "../model.ts";
 import { closest } from "../suggest.ts";
-import { type ActionKind, type ActionWords, argsOf, eventOf, verbs } from "./actions.ts";
+import {
+  type ActionKind,
+  type ActionWords,
+  argsOf,
+  eventOf,
+  type LinkScope,
+  scopeOf,
+  verbs,
+} from "./actions.ts";
 import { durationOf, type ObjectKind, type ReadContext } from "./context.ts";
 import { queueChangeIn } from "./queues.ts";
 import { pathIn } from "./read-links.ts";
@@ -60,6 +68,7 @@ function entriesOf(tree: DocumentNode, section: string): readonly MapEntry[] {
 export interface Groups {
   readonly list: readonly EventGroup[];
   readonly kinds: ReadonlyMap<string, ObjectKind>;
+  readonly scopes: ReadonlyMap<string, LinkScope>;
 }
 
 export function readGroups(context: ReadContext, tree: DocumentNode): Groups {
@@ -81,7 +90,13 @@ export function readGroups(context: ReadContext, tree: DocumentNode): Groups {
     }
     return { name: key, members: [...members] };
   });
-  return { list, kinds };
+  const scopes = new Map(
+    list.map(({ name, members }) => [
+      name,
+      scopeOf(members.map((one) => context.linkKinds.get(one))),
+    ]),
+  );
+  return { list, kinds, scopes };
 }
 
 /** Reads the main events, then sequences and timelines. */
@@ -185,9 +200,10 @@ type Plan = Pick<PlannedEvent, "object" | "type" | "event" | "args">;
 function planOf(context: ReadContext, item: DocumentNode, call: Call): Plan | undefined {
   const { name, verb, groups } = call;
   const words = wordsOf(item);
+  const scope = groups.scopes.get(name) ?? scopeOf([context.linkKinds.get(name)]);
   const type = textOf(child(item, "type"));
   if (type !== undefined) {
-    return { object: name, type, event: eventOf(verb.text), args: argsOf("", words, undefined) };
+    return { object: name, type, event: eventOf(verb.text), args: argsOf("", words, { scope }) };
   }
   const known = context.kindOf(name);
   const kind = known === "group" ? groups.kinds.get(name) : known;
@@ -195,7 +211,7 @@ function planOf(context: ReadContext, item: DocumentNode, call: Call): Plan | un
   if (kind === undefined || kind === "group" || kind === "barrier") return undefined;
   checkVerb(context, verb, kind);
   checkWords(context, item, verb.text, kind);
-  const args = argsOf(verb.text, words, context.programNames.get(name));
+  const args = argsOf(verb.text, words, { program: context.programNames.get(name), scope });
   return { object: name, type: kind.toUpperCase(), event: eventOf(verb.text), args };
 }
 

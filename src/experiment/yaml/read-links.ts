@@ -4,7 +4,7 @@
 // ends it passes, as pipes are where shaping happens.
 
 import { linkMembersMax } from "../limits.ts";
-import { someExtras } from "../link-shape.ts";
+import { firstOfTwo, type PathChange, secondOfTwo, someExtras } from "../link-shape.ts";
 import type {
   Link,
   LinkMember,
@@ -13,8 +13,6 @@ import type {
   SourcePosition,
   TraceWish,
 } from "../model.ts";
-import { applyFunction } from "../tcl/functions.ts";
-import { Double } from "../tcl/number.ts";
 import { bandwidthIn, durationIn, integerIn, percentageIn, type ReadContext } from "./context.ts";
 import { queueIn } from "./queues.ts";
 import { traceIn } from "./traces.ts";
@@ -31,48 +29,20 @@ export interface DraftLink extends Omit<Link, "members"> {
 }
 
 /** What a path from node to node is to have; undefined parts come from the link as a whole. */
-export interface PathShape {
-  readonly bandwidthBps?: number | undefined;
-  readonly delayUs?: number | undefined;
-  readonly loss?: number | undefined;
-  readonly jitterUs?: number | undefined;
-  readonly duplicate?: number | undefined;
-  readonly reorder?: number | undefined;
-}
+export type PathShape = PathChange;
 
-/** The share of the node that sends, which is the larger one of an odd delay. */
+/** The share of the node that sends. */
 export function firstHalf(path: PathShape): LinkShape {
-  return half(path, Math.ceil);
+  return shapeOf(firstOfTwo(path));
 }
 
 /** The share of the node that receives. */
 export function secondHalf(path: PathShape): LinkShape {
-  return half(path, Math.floor);
+  return shapeOf(secondOfTwo(path));
 }
 
-function half(path: PathShape, round: (value: number) => number): LinkShape {
-  const { bandwidthBps = 0, delayUs = 0, loss, jitterUs = 0, duplicate, reorder } = path;
-  return {
-    bandwidthBps,
-    delayUs: round(delayUs / 2),
-    loss: halfOf(loss),
-    ...someExtras({
-      jitterUs: round(jitterUs / 2),
-      duplicate: halfOf(duplicate),
-      reorder: halfOf(reorder),
-    }),
-  };
-}
-
-/** Two independent probabilities q make up one of p: 1 - p = (1 - q)(1 - q). */
-export function halfOf(whole = 0): number {
-  return whole === 0 ? 0 : 1 - squareRoot(1 - whole);
-}
-
-/** The one of NS files, so that the same loss is the same number in either language. */
-function squareRoot(value: number): number {
-  const root = applyFunction("sqrt", [new Double(value)]);
-  return root instanceof Double ? root.value : Number(root);
+function shapeOf({ bandwidthBps = 0, delayUs = 0, loss = 0, ...extras }: PathShape): LinkShape {
+  return { bandwidthBps, delayUs, loss, ...someExtras(extras) };
 }
 
 /** What a document says of a path, or of one half of it; the rest is as otherwise. */
@@ -100,7 +70,7 @@ export function readLinks(context: ReadContext, tree: DocumentNode | undefined):
       context.findings.error(entry.keyAt, "YAML_LIMIT", message);
       break;
     }
-    context.declare(link.name, "link", link.at);
+    if (context.declare(link.name, "link", link.at)) context.linkKinds.set(link.name, link.kind);
     for (const { node } of link.members) context.declareLinkEnd(link.name, node);
     links.push(link);
   }
@@ -198,8 +168,7 @@ function readMember(
 
 /** One half by itself, taken as it stands. */
 function pipeIn(node: DocumentNode | undefined, otherwise: LinkShape): LinkShape {
-  const { bandwidthBps = 0, delayUs = 0, loss = 0, ...extras } = pathIn(node, otherwise);
-  return { bandwidthBps, delayUs, loss, ...someExtras(extras) };
+  return shapeOf(pathIn(node, otherwise));
 }
 
 function takePort(

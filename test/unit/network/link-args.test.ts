@@ -101,7 +101,17 @@ describe("readLinkEvent", () => {
       "JITTER=2 DUPLICATE=0.1 REORDER=0.2",
       'l0: {"jitterUs":2000,"duplicate":0.1,"reorder":0.2}',
     ],
-    ["l0", "MODIFY", "PIPE=110 DELAY=3", "PIPE is pipe0 or pipe1, not 110"],
+    ["l0", "MODIFY", "PIPE=110 DELAY=3", "PIPE is pipe0, pipe1 or path, not 110"],
+    // The old words of a whole LAN are for each way; PIPE=path is for both that a packet passes.
+    ["lan0", "MODIFY", "DELAY=20", 'lan0: {"delayUs":20000}'],
+    [
+      "lan0",
+      "MODIFY",
+      "PIPE=path DELAY=20",
+      'lan0 up: {"delayUs":10000}; lan0 down: {"delayUs":10000}',
+    ],
+    ["lan0-c", "MODIFY", "PIPE=path DELAY=20", 'lan0/c: {"delayUs":20000}'],
+    ["l0", "MODIFY", "PIPE=path DELAY=20", 'l0: {"delayUs":20000}'],
     ["l0", "MODIFY", "", expect.stringContaining("MODIFY says nothing to change")],
     ["l0", "MODIFY", "DELAY", "'DELAY' is not KEY=VALUE"],
     ["l0", "MODIFY", "DELAY=soon", "DELAY is a number, not 'soon'"],

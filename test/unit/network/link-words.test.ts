@@ -14,7 +14,7 @@ const link: ShapedLink = {
 
 /** What the link is told in the end, or what the user is. */
 function told(...words: readonly string[]): unknown {
-  const formatted = formatLinkArgs(words);
+  const formatted = formatLinkArgs(words, false);
   if ("problem" in formatted) return formatted.problem;
   const changes = readLinkEvent({ link }, "MODIFY", formatted.args);
   if (typeof changes === "string") return changes;
@@ -26,7 +26,11 @@ describe("formatLinkArgs", () => {
     [["bandwidth=10Mb"], { bandwidthBps: 10_000_000 }],
     [["bandwidth=64kbps"], { bandwidthBps: 64_000 }],
     [["bandwidth=1Gb/s"], { bandwidthBps: 1_000_000_000 }],
+    [["bandwidth=10Mbps"], { bandwidthBps: 10_000_000 }],
+    [["bandwidth=10mb"], { bandwidthBps: 10_000_000 }],
+    [["bandwidth=500b/s"], { bandwidthBps: 500 }],
     [["bandwidth=unlimited"], { bandwidthBps: 0 }],
+    [["bandwidth=any"], { bandwidthBps: 0 }],
     [["delay=20ms"], { delayUs: 20_000 }],
     [["delay=500us", "jitter=0.1ms"], { delayUs: 500, jitterUs: 100 }],
     [["delay=1.5s"], { delayUs: 1_500_000 }],
@@ -43,7 +47,13 @@ describe("formatLinkArgs", () => {
 
   it.each([
     [[], "say what to set"],
-    [["bandwidth=10"], "with one of b, kb, mb, gb behind it, not '10'"],
+    [["bandwidth=10"], "with one of b, kb, Mb, Gb behind it, not '10'"],
+    [["bandwidth=10MB"], "not '10MB'; did you mean 10Mb (bits a second)?"],
+    [["bandwidth=10MBps"], "not '10MBps'; did you mean 10Mb (bits a second)?"],
+    [["bandwidth=10kB/s"], "not '10kB/s'; did you mean 10kb (bits a second)?"],
+    [["bandwidth=10M"], "not '10M'; did you mean 10Mb (bits a second)?"],
+    [["bandwidth=8Mbit"], "not '8Mbit'; did you mean 8Mb (bits a second)?"],
+    [["bandwidth=9B"], "not '9B'; did you mean 9b (bits a second)?"],
     [["delay=20"], "with one of us, ms, s behind it, not '20'"],
     [["bandwidth=0Mb"], "carries nothing; say unlimited, or muster link down"],
     [["bandwidth=0"], "carries nothing; say unlimited, or muster link down"],
@@ -57,5 +67,50 @@ describe("formatLinkArgs", () => {
     [["queue=many"], "50 or 9000bytes, not 'many'"],
   ])("refuses %j: %s", (words, problem) => {
     expect(told(...words)).toContain(problem);
+  });
+});
+
+describe("a whole LAN", () => {
+  const lan: ShapedLink = {
+    name: "lan",
+    kind: "lan",
+    members: ["a", "b", "c"].map((node) => ({ node, up: unshaped, down: unshaped })),
+  };
+  const change = (object: { link: ShapedLink; node?: string }, ...words: readonly string[]) => {
+    const formatted = formatLinkArgs(words, object.node === undefined);
+    if ("problem" in formatted) throw new Error(formatted.problem);
+    const changes = readLinkEvent(object, "MODIFY", formatted.args);
+    if (typeof changes === "string") throw new Error(changes);
+    return changes.map(({ node, way, what }) => [node, way, what.kind === "modify" && what.shape]);
+  };
+
+  it("has half of what is set on each way of each member, as of what its file asks", () => {
+    const set = change({ link: lan }, "delay=20ms", "loss=19%", "jitter=3us", "bandwidth=1Mb");
+    const each = { bandwidthBps: 1_000_000, delayUs: 10_000, loss: expect.closeTo(0.1, 12) };
+    expect(set).toEqual([
+      [undefined, "up", { ...each, jitterUs: 2 }],
+      [undefined, "down", { ...each, jitterUs: 1 }],
+    ]);
+  });
+
+  it("has the queue of what is set on the ways towards it only", () => {
+    const queue = { limit: 9, limitUnit: "packets" };
+    expect(change({ link: lan }, "queue=9", "delay=4ms")).toEqual([
+      [undefined, "up", { delayUs: 2_000, queue }],
+      [undefined, "down", { delayUs: 2_000 }],
+    ]);
+    expect(change({ link: lan }, "queue=9")).toEqual([[undefined, "up", { queue }]]);
+  });
+
+  it("has what is set of one member as it stands, both ways", () => {
+    expect(change({ link: lan, node: "b" }, "delay=20ms")).toEqual([
+      ["b", undefined, { delayUs: 20_000 }],
+    ]);
+  });
+
+  it("has all of it where the object is a link of two", () => {
+    expect(change({ link }, "delay=20ms", "loss=1%")).toEqual([
+      [undefined, undefined, { delayUs: 20_000, loss: 0.01 }],
+    ]);
   });
 });

@@ -4,7 +4,7 @@
 // Method: files read as text and put together as a run does; no network.
 import { describe, expect, it } from "vitest";
 import { readYamlExperiment } from "../../../src/boss/read-yaml.ts";
-import { formatDiagnostic } from "../../../src/experiment/index.ts";
+import { type Experiment, formatDiagnostic, printYaml } from "../../../src/experiment/index.ts";
 import { findLinkObject, readLinkEvent } from "../../../src/network/link-args.ts";
 import { shapeLink, unshaped, usualQueue } from "../../../src/network/model.ts";
 
@@ -91,6 +91,48 @@ describe("an event of a link of a YAML file", () => {
         },
       },
     ]);
+  });
+
+  it("is meant from node to node, of a LAN as of a link, as what the file asks is", () => {
+    const sets = "delay: 20ms, loss: 19%, bandwidth: 1Mbps";
+    const asked = shapesOf(`{ lan: [a, b, c], ${sets} }`);
+    const { experiment } = read("{ lan: [a, b, c] }", `target: l, do: modify, set: { ${sets} }`);
+    const [link] = experiment?.links ?? [];
+    const [event] = experiment?.events ?? [];
+    if (link === undefined || event === undefined) throw new Error("no event of l");
+    expect(event.args).toMatch(/^BANDWIDTH=1000 DELAY=10ms PLR=0\.09999/);
+    const changes = readLinkEvent({ link: shapeLink(link) }, event.event, event.args);
+    const [up] = asked.map((member) => member.up);
+    const { bandwidthBps, delayUs, loss } = up ?? unshaped;
+    expect([delayUs, loss]).toEqual([10_000, expect.closeTo(0.1, 12)]);
+    const shape = { bandwidthBps, delayUs, loss };
+    expect(changes).toEqual([{ link: "l", what: { kind: "modify", shape } }]);
+  });
+
+  it("is as it stands for one member of a LAN", () => {
+    const set = "target: l-b, do: modify, set: { delay: 20ms }";
+    const { experiment } = read("{ lan: [a, b] }", set);
+    expect(experiment?.events).toMatchObject([{ object: "l-b", args: "DELAY=20ms" }]);
+  });
+
+  it("says of a group with links and LANs that it is from node to node", () => {
+    const file = (members: string, set: string) =>
+      readYamlExperiment(
+        `nodes: [a, b, c]\nlinks:\n  one: { lan: [a, b] }\n  two: { lan: [b, c] }\n` +
+          `  l: { between: [a, c] }\ngroups: { g: [${members}] }\n` +
+          `events:\n  - { at: 1s, target: g, do: modify, set: { ${set} } }\n`,
+        { file: "a.yaml", defaultEid: "e" },
+      ).experiment as Experiment;
+    for (const [members, set, args] of [
+      ["one, l", "delay: 20ms", "PIPE=path DELAY=20ms"],
+      ["one, l", "bandwidth: 1Mbps", "BANDWIDTH=1000"],
+      ["one, two", "delay: 5us", "DELAY=0.0025ms"],
+      ["l", "delay: 20ms", "DELAY=20ms"],
+    ] as const) {
+      const experiment = file(members, set);
+      expect(experiment.events[0]?.args).toBe(args);
+      expect(printYaml(experiment)).toContain(`set: { ${set} }`);
+    }
   });
 
   it("is for one end by LINK-NODE, if the link has it", () => {
