@@ -206,7 +206,8 @@ export class Swap {
     const onEventControl = (control: EventControl): void => {
       this.#events = control;
     };
-    return { ...options, out: directory, limits, watch, interrupt, onActive, onEventControl };
+    const told = { watch, interrupt, onActive, onEventControl };
+    return { ...options, ...told, out: directory, limits, staysUp: true };
   }
 }
 

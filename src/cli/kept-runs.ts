@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Runs of experiments that `muster up` keeps, found by their files, without asking the daemon: what
 // they have left is there also when nothing is up any more.
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { runsDirectory, type StateDirectory } from "../boss/state-directory.ts";
 
@@ -25,6 +25,39 @@ export function findKeptRuns(state: StateDirectory, id: string): readonly KeptRu
     const last = numbers.reduce((most, number) => Math.max(most, number), 0);
     return [{ pid, eid, directory: join(runs, String(last)) }];
   });
+}
+
+export interface EndedRun {
+  /** `pid/eid` */
+  readonly experiment: string;
+  /** `idle`, `terminate` and so on. */
+  readonly endedBy: string;
+  readonly endedWallMs: number;
+}
+
+/** The run that was the last to end, of all experiments that are kept or of those that `id` means. */
+export function findLastEnded(state: StateDirectory, id?: string): EndedRun | undefined {
+  const experiments = dirname(dirname(dirname(runsDirectory(state, "pid", "eid"))));
+  const ids =
+    id === undefined
+      ? list(experiments).flatMap((pid) =>
+          list(join(experiments, pid)).map((eid) => `${pid}/${eid}`),
+        )
+      : [id];
+  let last: (KeptRun & { readonly file: string; readonly endedWallMs: number }) | undefined;
+  for (const run of ids.flatMap((one) => findKeptRuns(state, one))) {
+    const file = join(run.directory, "result.json");
+    const endedWallMs = statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+    if (endedWallMs > (last?.endedWallMs ?? 0)) last = { ...run, file, endedWallMs };
+  }
+  if (last === undefined) return undefined;
+  const { pid, eid, file, endedWallMs } = last;
+  try {
+    const { endedBy } = JSON.parse(readFileSync(file, "utf8")) as { readonly endedBy: string };
+    return { experiment: `${pid}/${eid}`, endedBy, endedWallMs };
+  } catch {
+    return undefined; // It is being removed.
+  }
 }
 
 function list(directory: string): readonly string[] {

@@ -1,25 +1,39 @@
 // SPDX-License-Identifier: MIT
 // Finds the programs of an experiment that nothing in its file starts: no event, no step of a
-// sequence or timeline, no group. Pure. What users send while the run goes is not known: it may
+// sequence or timeline, no group; and whether there is any that its events start. Pure. What users send while the run goes is not known: it may
 // start any program, and any sequence.
 import type { Experiment, PlannedEvent, Program } from "../experiment/model.ts";
 import { joinNames } from "./record/words.ts";
 
 /** The programs that nothing starts, in the order of the file. */
 export function neverStarted(experiment: Experiment): readonly Program[] {
+  const { sequences, timelines } = experiment;
+  // Also of what only a user can start.
+  const started = startedFrom(experiment, [...sequences, ...timelines].map(nameOf));
+  return experiment.programs.filter(
+    ({ name, startWhen }) => startWhen === undefined && !started.has(name),
+  );
+}
+
+/** Whether a program runs without a user who starts it, or what starts it. */
+export function startsPrograms(experiment: Experiment): boolean {
+  const started = startedFrom(experiment, []);
+  return experiment.programs.some(
+    ({ name, startWhen }) => startWhen !== undefined || started.has(name),
+  );
+}
+
+/** What the events of the file start, and these names besides. */
+function startedFrom(experiment: Experiment, names: readonly string[]): ReadonlySet<string> {
   const steps = new Map<string, readonly PlannedEvent[]>([
     ...experiment.sequences.map(({ name, steps }) => [name, steps] as const),
     ...experiment.timelines.map(({ name, events }) => [name, events] as const),
   ]);
   const onError = new Map(experiment.sequences.map(({ name, onError }) => [name, onError]));
   const members = new Map(experiment.groups.map(({ name, members }) => [name, members]));
-  members.set(
-    "__all_programs",
-    experiment.programs.map(({ name }) => name),
-  );
+  members.set("__all_programs", experiment.programs.map(nameOf));
   const started = new Set<string>();
-  // Also of what only a user can start.
-  const waiting = [...startedBy(experiment.events), ...steps.keys()];
+  const waiting = [...startedBy(experiment.events), ...names];
   for (let object = waiting.pop(); object !== undefined; object = waiting.pop()) {
     if (started.has(object)) continue;
     started.add(object);
@@ -27,10 +41,10 @@ export function neverStarted(experiment: Experiment): readonly Program[] {
     waiting.push(...(members.get(object) ?? []), ...startedBy(steps.get(object) ?? []));
     if (next !== undefined) waiting.push(next);
   }
-  return experiment.programs.filter(
-    ({ name, startWhen }) => startWhen === undefined && !started.has(name),
-  );
+  return started;
 }
+
+const nameOf = ({ name }: { readonly name: string }): string => name;
 
 function startedBy(events: readonly PlannedEvent[]): string[] {
   return events.filter(({ event }) => /^(?:START|RUN)$/.test(event)).map(({ object }) => object);

@@ -33,6 +33,8 @@ export interface RunOptions {
   readonly seed: number;
   /** Ends the run this long after time 0; 0 for never. */
   readonly durationSeconds: number;
+  /** It is not over for having nothing to do, where its file starts no program; left out: it is. */
+  readonly staysUp?: boolean;
   /** Ends the run when all programs have waited this long for who cannot come; 0: never. */
   readonly stuckSeconds: number;
   readonly nodeMode?: NodeMode;

@@ -27,7 +27,7 @@ import { BarrierWatch } from "./barrier-watch.ts";
 import { mailCrashOfRun } from "./crash-mail.ts";
 import { testBeforeTime } from "./linktest/test-before-time.ts";
 import { LocalAgents } from "./local-agents.ts";
-import { describeNeverStarted } from "./never-started.ts";
+import { describeNeverStarted, startsPrograms } from "./never-started.ts";
 import type { NodeBoot } from "./node-boot.ts";
 import type { NodeBackend } from "./nodes/index.ts";
 import { openRunEvents } from "./open-run-events.ts";
@@ -426,6 +426,8 @@ class Run {
     if (this.#programs.active().length > 0 || this.#conditions.isTelling) return;
     // What a barrier has set going may be long before its time.
     if ((this.#events?.pendingEvents(this.#scope) ?? 0) > 0) return;
+    // There is nothing whose end would be its end: somebody uses it by hand, until it is taken down.
+    if (this.#options.staysUp && !startsPrograms(this.#modification.told.experiment)) return;
     this.#end({ endedBy: "idle", error: null });
   }
 

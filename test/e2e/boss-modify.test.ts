@@ -252,8 +252,11 @@ describe("muster modify", () => {
       programs: { added: [], removed: [], restarted: ["only"] },
     });
     expect((await statusOf("exp")).state).toBe("active");
-    // Now nothing is left, and nothing is planned.
+    // Its file has nothing to run any more, and it is there to be used by hand.
     await modify([node("n0")]);
+    expect((await statusOf("exp")).state).toBe("active");
+    // What has come has ended, and nothing is planned.
+    await modify(alone("true"));
     await until("it has ended", () => existsSync(join(directory, "result.json")));
     expect(readResult(directory)).toMatchObject({ outcome: "passed", endedBy: "idle" });
   });

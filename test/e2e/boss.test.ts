@@ -144,6 +144,22 @@ describe("muster up", () => {
     expect(first).toMatchObject({ outcome: "passed", endedBy: "idle" });
   });
 
+  test("stays up where its file starts no program, and exec says when it has ended", async () => {
+    const file = experimentFile("idle", 'set n0 [$ns node]\n$ns at 0 "$ns log here"');
+    expect((await muster("up", file)).code).toBe(0);
+    // Its only event is over, and so is one that was sent.
+    const sent = await muster("event", "send", "idle", "ns", "LOG", "MSG=there", "--wait");
+    expect(sent.stdout).toContain("ns LOG is completed");
+    expect((await muster("exec", "n0", "--", "echo", "still here")).stdout).toBe("still here\n");
+    expect((await statusOf("idle")).state).toBe("active");
+    expect((await muster("down", "idle")).code).toBe(0);
+    const [first] = (await statusOf("idle")).runs;
+    expect(first).toMatchObject({ outcome: "passed", endedBy: "terminate" });
+    const late = await muster("exec", "--experiment", "idle", "n0", "--", "true");
+    expect(late.code).toBe(125);
+    expect(late.stderr).toMatch(/muster\/idle ended by terminate \d+ s ago; start one with/);
+  });
+
   test("after kill -9 of the daemon finds nothing running, and says what was lost", async () => {
     expect((await muster("up", endless())).code).toBe(0);
     const directory = (await statusOf("endless")).runs[0]?.directory ?? "";

@@ -6,6 +6,8 @@ import { spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { constants } from "node:os";
 import { join } from "node:path";
+import { resolveStateDirectory } from "../../boss/state-directory.ts";
+import { systemClock } from "../../host/clock.ts";
 import {
   enterNode,
   findEntrances,
@@ -15,6 +17,8 @@ import {
 } from "../../testbed/nodes/index.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError } from "../io.ts";
+import { findLastEnded } from "../kept-runs.ts";
+import { formatDuration } from "../output.ts";
 
 export interface ExecArguments {
   readonly node: string;
@@ -51,7 +55,7 @@ exec "$@"`;
 
 /** @returns the exit status of the command. @throws CommandError */
 export async function execCommand(argv: ExecArguments): Promise<number> {
-  const node = chooseNode(findEntrances(), argv);
+  const node = chooseNode(findEntrances(), argv, () => describeLastEnded(argv.experiment));
   const words = ["sh", "-c", launcher, "muster-exec", node.directory, ...argv.command];
   const [file = "", ...rest] = enterNode(node, words);
   const environment = { ...node.environment, TERM: process.env["TERM"] ?? "dumb" };
@@ -81,10 +85,20 @@ function joinGroup(group: string): void {
   }
 }
 
-/** @throws CommandError that says what there is. */
+/** Who has just looked at a run is told that it has ended, and not that there never was one. */
+function describeLastEnded(experiment: string | undefined): string {
+  const last = findLastEnded(resolveStateDirectory(undefined, process.env), experiment);
+  if (last === undefined) return "";
+  const seconds = Math.max(0, Math.floor((systemClock.wallMs() - last.endedWallMs) / 1_000));
+  const ago = seconds < 60 ? `${seconds} s` : formatDuration(seconds * 1_000_000);
+  return `; ${last.experiment} ended by ${last.endedBy} ${ago} ago`;
+}
+
+/** @throws CommandError that says what there is. @param lastEnded of runs that are over */
 export function chooseNode(
   runs: readonly RunEntrances[],
   { node, experiment }: Pick<ExecArguments, "node" | "experiment">,
+  lastEnded: () => string = () => "",
 ): NodeEntrance {
   const asked = runs.filter((run) => experiment === undefined || isRunNamed(run, experiment));
   const found = asked.flatMap((run) => run.nodes.filter(({ name }) => name === node));
@@ -110,7 +124,7 @@ export function chooseNode(
   const known = `it has ${nodes.slice(0, 10).join(", ")}${nodes.length > 10 ? ", ..." : ""}`;
   const why =
     asked.length === 0
-      ? `no run of yours is under way${experiment === undefined ? "" : ` for ${experiment}`}`
+      ? `no run of yours is under way${experiment === undefined ? "" : ` for ${experiment}`}${lastEnded()}`
       : `no run of yours has a node ${node}; ${names.join(", ")}: ${known}`;
   throw new CommandError(exitCodes.notEntered, `${why}; start one with muster run or muster up`);
 }

@@ -3,7 +3,11 @@
 // and each way to start it.
 import { describe, expect, it } from "vitest";
 import type { Experiment, PlannedEvent, Program } from "../../../src/experiment/model.ts";
-import { describeNeverStarted, neverStarted } from "../../../src/testbed/never-started.ts";
+import {
+  describeNeverStarted,
+  neverStarted,
+  startsPrograms,
+} from "../../../src/testbed/never-started.ts";
 import { makeExperiment } from "../record/synthetic-run.ts";
 
 const at = { file: "x.ns", line: 1, column: 1 };
@@ -42,6 +46,24 @@ describe("neverStarted()", () => {
     ["an end", { events: [event("p", "STOP")] }],
     ["a sequence that starts itself", { sequences: [{ name: "s", steps: [event("s")] }] }],
   ])("takes %s for none", (_title, part) => expect(names(part)).toEqual(["p"]));
+});
+
+describe("startsPrograms()", () => {
+  const starts = (part: Partial<Experiment>): boolean =>
+    startsPrograms(makeExperiment({ programs: [program("p")], ...part }));
+  const sequences = [{ name: "s", steps: [event("p", "RUN")] }];
+
+  it.each<readonly [string, Partial<Experiment>]>([
+    ["an event", { events: [event("p")] }],
+    ["a sequence that an event starts", { events: [event("s")], sequences }],
+    ["a condition", { programs: [{ ...program("p"), startWhen: { after: [], delayUs: 0, at } }] }],
+  ])("is true where %s starts one", (_title, part) => expect(starts(part)).toBe(true));
+
+  it.each<readonly [string, Partial<Experiment>]>([
+    ["there is none", { programs: [] }],
+    ["nothing starts it", { events: [event("p", "STOP")] }],
+    ["only a user can start what starts it", { sequences }],
+  ])("is false where %s", (_title, part) => expect(starts(part)).toBe(false));
 });
 
 describe("describeNeverStarted()", () => {
