@@ -32,7 +32,7 @@ import { findKeptRuns } from "../kept-runs.ts";
 import { formatVerdicts } from "../linktest-table.ts";
 import { harmless } from "../output.ts";
 import { StopSignals } from "../stop-signals.ts";
-import { loadExperiment } from "./parse.ts";
+import { LoadError, loadExperiment } from "./parse.ts";
 import { stuckAfterDefault } from "./run-arguments.ts";
 import { planSeries } from "./series.ts";
 
@@ -91,7 +91,12 @@ function refuseNoFile({ target, state }: LinktestArguments): void {
 
 async function showPlan(argv: LinktestArguments, io: CommandIo): Promise<number> {
   const { target, set, startLevel, level, json } = argv;
-  const loaded = await loadExperiment(target, { set, forRun: true });
+  const loaded = await loadExperiment(target, { set, forRun: true }).catch((error: unknown) => {
+    if (!(error instanceof LoadError)) throw error;
+    const hint = "; --plan is for a file: give the one that the experiment is of";
+    const isAbsent = error.exitCode === exitCodes.noInput;
+    throw new CommandError(error.exitCode, `${error.message}${isAbsent ? hint : ""}`);
+  });
   for (const one of loaded.diagnostics) io.stderr(`${formatDiagnostic(one, loaded.source)}\n`);
   const { experiment, rows = {} } = loaded;
   if (experiment === undefined) return exitCodes.failed;

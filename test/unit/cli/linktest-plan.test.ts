@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { linktestCommand } from "../../../src/cli/commands/linktest.ts";
+import { CommandError } from "../../../src/cli/io.ts";
 
 let directory = "";
 beforeAll(() => {
@@ -78,5 +79,16 @@ describe("muster linktest --plan", () => {
     await expect(refused).rejects.toThrow("--kill is for an experiment that is up");
     const backwards = plan([], { startLevel: 3, level: 2 });
     await expect(backwards).rejects.toThrow("--start-level 3 is behind --level 2");
+  });
+
+  it.each([
+    ["the name of an experiment", { target: "p/live" }, 66, "check the path; --plan is for"],
+    ["a directory", { target: "/" }, 66, "it is a directory; name the"],
+    ["a setting without a value", { set: ["opt(N)"] }, 64, "--set opt(N): write"],
+  ])("refuses %s as a mistake of the user's", async (_title, more, code, words) => {
+    const refused = await plan([], more).catch((error: unknown) => error);
+    expect(refused).toBeInstanceOf(CommandError);
+    expect((refused as CommandError).message).toContain(words);
+    expect((refused as CommandError).exitCode).toBe(code);
   });
 });
