@@ -15,7 +15,7 @@ import {
   nodeTable,
   programTable,
 } from "./report-tables.ts";
-import { accomplished, repeatCommand } from "./report-text.ts";
+import { accomplished, failedShare, repeatCommand } from "./report-text.ts";
 import { overviewFrom, renderTimeline } from "./report-timeline.ts";
 import type { RunResult } from "./result-model.ts";
 import { shellName } from "./shell-hint.ts";
@@ -76,6 +76,7 @@ const cross = trusted(
 
 function headline(result: RunResult): Html {
   const passed = result.outcome === "passed";
+  const failed = passed ? failedShare(result.events) : null;
   const shown = pickReasons(result.reasons, reasonsInHeadlineMax);
   const rest = result.reasons.length - shown.length;
   const reasons = html`<ul>${shown.map(({ message }) => html`<li>${message}</li>`)}${
@@ -83,7 +84,7 @@ function headline(result: RunResult): Html {
   }</ul>`;
   return html`<header class="verdict ${result.outcome}">
 <svg class="mark" viewBox="0 0 40 40" aria-hidden="true">${passed ? tick : cross}</svg>
-<div><h1><strong>${passed ? "Passed" : "Failed"}</strong> <span>${result.experiment}</span></h1>
+<div><h1><strong>${passed ? "Passed" : "Failed"}</strong>${failed && `, but ${failed}`} <span>${result.experiment}</span></h1>
 <p class="soft">${sentence(result)}</p>
 ${!passed && reasons}</div>
 </header>`;

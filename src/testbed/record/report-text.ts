@@ -42,7 +42,7 @@ export function renderSummary(
   const passed = result.outcome === "passed";
   const duration = formatDuration(Math.max(0, result.endedUs));
   const verdict = passed
-    ? [styled("good", "passed"), `  ${result.experiment} in ${duration}`]
+    ? [styled("good", "passed"), ...reserve(result), `  ${result.experiment} in ${duration}`]
     : [styled("bad", "failed"), `  ${result.experiment} after ${duration}`];
   return [
     [],
@@ -57,6 +57,17 @@ export function renderSummary(
     ],
     ...(passed ? [] : adviceLines(result, written.includes("report.html"))),
   ];
+}
+
+function reserve({ events }: RunResult): Line {
+  const text = failedShare(events);
+  return text === null ? [] : [", but ", styled("warning", text)];
+}
+
+/** `3 of 4 events failed`, which by itself fails no run; null for none. */
+export function failedShare(events: readonly ResultEvent[]): string | null {
+  const failed = events.filter(({ outcome }) => outcome.startsWith("failed")).length;
+  return failed === 0 ? null : `${formatCount(failed)} of ${plural(events.length, "event")} failed`;
 }
 
 /** `5 programs as expected, 2 barriers crossed, 10 of 12 events fired`. */

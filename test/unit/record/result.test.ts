@@ -99,6 +99,16 @@ describe("a run that was modified", () => {
     expect(renderReport(resultOf(two.events))).toContain("1 of 2 as expected, 1 stopped");
   });
 
+  it("says beside the verdict of a run that passed how many events failed", () => {
+    const end = { outcome: "failed: it cannot be so" };
+    const result = resultOf(new Story().start([]).fired(0, 1, end).fired(0, 1).end(2_000).events);
+    const [, verdict = []] = renderSummary(result);
+    const text = verdict.map((part) => (typeof part === "string" ? part : part.text)).join("");
+    expect(text).toMatch(/^passed, but 1 of 2 events failed {2}demo\/five in 2\.0 ms: /);
+    expect(result).toMatchObject({ outcome: "passed", reasons: [] });
+    expect(renderReport(result)).toContain("<strong>Passed</strong>, but 1 of 2 events failed <");
+  });
+
   it("says of a barrier that was given up how many came, also where nobody said how many", () => {
     const gone = { name: "x", node: "a", arrivedUs: 1, releasedUs: null };
     const said = (expected: number): string => {
