@@ -48,6 +48,19 @@ test("muster up --linktest", async () => {
   expect(readResult(directory).links.map((link) => link.measured?.loss)).toEqual([null, null]);
 });
 
+test("Ctrl-C in muster up says what becomes of the experiment", async () => {
+  const up = start("muster", ["up", file("0ms", longProbes), "--linktest", "3"], environment());
+  const [, directory = ""] = await up.prints(/results in (.*)/);
+  await untilLongProbes("the probes of the swap-in", directory);
+  up.child.kill("SIGINT");
+  const { code, stderr } = await up.ended;
+  expect(stderr).toMatch(
+    /^muster: muster\/test goes on coming up; to end it: muster down muster\/test$/m,
+  );
+  expect(code).toBe(130);
+  await expectProbesEnd("a swap-out", directory, () => muster("down", "test"));
+});
+
 test.skipIf(!isRoot)("muster modify tests links again when it has changed one", async () => {
   const shaped = (...argv: readonly string[]): Promise<Ended> =>
     run("muster", argv, { env: { MUSTER_STATE: state } });

@@ -51,7 +51,13 @@ export async function upCommand(argv: UpArguments, io: CommandIo): Promise<numbe
     const { experiment, run, directory, seed } = answer;
     if (!argv.json) io.stdout(`${experiment}: run ${run}, seed ${seed}, results in ${directory}\n`);
   };
-  await askStartedDaemon({ state: stateOf(argv.state), request, onAnswer });
+  // Whoever is not waited for any more comes up all the same: that is the daemon's.
+  const forget = tellWhenEnded(io, () =>
+    accepted === undefined
+      ? "if the daemon has taken it already, it comes up all the same; see muster status"
+      : `${accepted.experiment} goes on coming up; to end it: muster down ${accepted.experiment}`,
+  );
+  await askStartedDaemon({ state: stateOf(argv.state), request, onAnswer }).finally(forget);
   const { kind: _, ...facts } = accepted ?? { kind: "accepted", experiment: "" };
   if (argv.json) io.stdout(`${JSON.stringify({ ...facts, state: "active" }, null, 2)}\n`);
   else {
@@ -62,3 +68,17 @@ export async function upCommand(argv: UpArguments, io: CommandIo): Promise<numbe
   }
   return exitCodes.ok;
 }
+
+/** Ends at a signal, with a sentence. @returns what takes that back */
+function tellWhenEnded(io: CommandIo, describe: () => string): () => void {
+  const listener = (signal: NodeJS.Signals): void => {
+    io.stderr(`muster: ${describe()}\n`);
+    process.exit(signal === "SIGTERM" ? exitCodes.terminated : exitCodes.interrupted);
+  };
+  for (const signal of endings) process.on(signal, listener);
+  return () => {
+    for (const signal of endings) process.off(signal, listener);
+  };
+}
+
+const endings = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
