@@ -27,6 +27,13 @@ export interface DirectionUpdate extends DirectionPlace {
   readonly asked?: DirectionState["shape"];
 }
 
+/** What is planned so far; nothing of it is in force. */
+export interface LinkDraft {
+  /** After what was added before. @returns why it cannot be; nothing of it is planned then */
+  add(changes: readonly LinkChange[]): string | undefined;
+  updates(): Iterable<DirectionUpdate>;
+}
+
 interface Row {
   readonly asked: ShapedLink;
   /** By `memberWay`. */
@@ -143,26 +150,23 @@ export class LinkTable {
 
   /** What the changes make of which directions; or why one of them cannot be. T1. */
   plan(changes: readonly LinkChange[]): readonly DirectionUpdate[] | { readonly problem: string } {
-    const updates = new Map<string, DirectionUpdate>();
-    for (const change of changes) {
-      const places = this.#places(change);
-      if ("problem" in places) return places;
-      for (const place of places) {
-        const key = `${place.link} ${memberWay(place)}`;
-        const before = updates.get(key)?.state ?? this.state(place);
-        const asked = this.#rows.get(place.link)?.asked;
-        if (before === undefined || asked === undefined) continue;
-        const now = updates.get(key)?.asked;
-        const { what } = change;
-        const next = what.kind === "ask" ? shapeAt(what, place) : (now ?? shapeAt(asked, place));
-        const state = changeState(before, change, next);
-        const [problem] = checkShape(state.shape, this.#capacity);
-        if (problem !== undefined) return { problem: `link ${change.link}: ${problem}` };
-        const isNew = what.kind === "ask" || now !== undefined;
-        updates.set(key, { ...place, state, ...(isNew ? { asked: next } : {}) });
-      }
-    }
-    return [...updates.values()];
+    const draft = this.draft();
+    const problem = draft.add(changes);
+    return problem === undefined ? [...draft.updates()] : { problem };
+  }
+
+  /** A plan that grows: what is added costs the same however much was added before. */
+  draft(): LinkDraft {
+    const before = new Map<string, DirectionUpdate>();
+    return {
+      add: (changes) => {
+        const updates = new Map<string, DirectionUpdate>();
+        const problem = this.#planAfter(before, changes, updates);
+        if (problem === undefined) for (const [key, update] of updates) before.set(key, update);
+        return problem;
+      },
+      updates: () => before.values(),
+    };
   }
 
   commit(updates: readonly DirectionUpdate[]): void {
@@ -173,6 +177,34 @@ export class LinkTable {
       const link = asked === undefined ? row.asked : askAt(row.asked, place, asked);
       this.#rows.set(place.link, { asked: link, states });
     }
+  }
+
+  /** @param updates gets what the changes make. @returns why one of them cannot be */
+  #planAfter(
+    earlier: ReadonlyMap<string, DirectionUpdate>,
+    changes: readonly LinkChange[],
+    updates: Map<string, DirectionUpdate>,
+  ): string | undefined {
+    for (const change of changes) {
+      const places = this.#places(change);
+      if ("problem" in places) return places.problem;
+      for (const place of places) {
+        const key = `${place.link} ${memberWay(place)}`;
+        const last = updates.get(key) ?? earlier.get(key);
+        const before = last?.state ?? this.state(place);
+        const asked = this.#rows.get(place.link)?.asked;
+        if (before === undefined || asked === undefined) continue;
+        const now = last?.asked;
+        const { what } = change;
+        const next = what.kind === "ask" ? shapeAt(what, place) : (now ?? shapeAt(asked, place));
+        const state = changeState(before, change, next);
+        const [problem] = checkShape(state.shape, this.#capacity);
+        if (problem !== undefined) return `link ${change.link}: ${problem}`;
+        const isNew = what.kind === "ask" || now !== undefined;
+        updates.set(key, { ...place, state, ...(isNew ? { asked: next } : {}) });
+      }
+    }
+    return undefined;
   }
 
   #places(change: LinkChange): readonly DirectionPlace[] | { readonly problem: string } {

@@ -27,7 +27,15 @@ interface Told {
 
 function make(problem?: string) {
   const clock = new VirtualClock();
-  const table = new LinkTable({ backend: "test", bandwidthBpsMax: 1e9, inFlightBytesMax: 1e9 });
+  const judged = { shapes: 0 };
+  const table = new LinkTable({
+    backend: "test",
+    get bandwidthBpsMax() {
+      judged.shapes += 1;
+      return 1e9;
+    },
+    inFlightBytesMax: 1e9,
+  });
   expect(table.add(links)).toEqual([]);
   const told: Told[] = [];
   const prepared: string[] = [];
@@ -60,7 +68,7 @@ function make(problem?: string) {
     faster.times += 1;
   };
   const agent = new LinkAgent({ links: shaped, clock, onFaster });
-  return { agent, clock, told, prepared, table, faster };
+  return { agent, clock, told, prepared, table, faster, judged };
 }
 
 const event = (object: string, name: string, args = ""): AgendaEvent => ({
@@ -99,6 +107,19 @@ describe("LinkAgent", () => {
       });
       expect(await performed?.done).toBe(0);
     }
+  });
+
+  it.each([500, 1_000])("looks at each of %d that are late together as often", async (count) => {
+    const { agent, clock, told, judged } = make();
+    const before = judged.shapes;
+    const late = Array.from({ length: count }, (_, index) =>
+      agent.perform(event("l0", "MODIFY", `BANDWIDTH=${1_000 + index}`), {}),
+    );
+    await clock.pass(1_000);
+    await Promise.all(late);
+    expect(told.map(({ changes }) => changes.length)).toEqual([count]);
+    // Both ways, when it is accepted and when it is done.
+    expect((judged.shapes - before) / count).toBe(4);
   });
 
   it("fails what is refused, alone, and builds on what came before it (A1)", async () => {
