@@ -236,15 +236,18 @@ export class Experiments {
   /** All that `user` may see. */
   status(user: string): readonly ExperimentStatus[] {
     const { database } = this.#options;
-    return database
-      .experiments()
-      .filter((row) => this.#judge(user, "see", row.pid, nameOf(row), row.swapper) === undefined)
-      .map((row) => this.#statusOf(row));
+    const seen = (): readonly ExperimentRow[] =>
+      database
+        .experiments()
+        .filter((row) => this.#judge(user, "see", row.pid, nameOf(row), row.swapper) === undefined);
+    for (const row of seen()) this.#putRight(row, user);
+    return seen().map((row) => this.#statusOf(row));
   }
 
   /** @throws BossError */
   details(id: string, user: string): ExperimentDetails {
     const { database } = this.#options;
+    this.#putRight(this.#find(id, user), user);
     const row = this.#find(id, user);
     const runs = database.runs(row.exptidx);
     const status = this.#statusOf(row);
@@ -461,6 +464,11 @@ export class Experiments {
   #reconcile(row: ExperimentRow, user: string): void {
     if (!hasNodes(row.state) || this.#held.has(nameOf(row))) return;
     this.#lose(row, user, "its end could not be written when it happened");
+  }
+
+  /** As `#reconcile`; who only asks is answered also when it cannot be written yet. */
+  #putRight(row: ExperimentRow, user: string): void {
+    this.#attempt(nameOf(row), () => this.#reconcile(row, user));
   }
 
   #lose(row: ExperimentRow, user: string, note: string): void {

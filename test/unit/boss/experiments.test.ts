@@ -219,6 +219,25 @@ describe("a database that fails for a while", () => {
     }
   });
 
+  it.each(["status", "details"] as const)("is put right by who asks for %s", async (asked) => {
+    const look = () =>
+      asked === "status" ? experiments.status("ann")[0] : experiments.details("ee", "ann");
+    await experiments.up(options(), "ann").active;
+    const { transaction } = database;
+    database.transaction = () => {
+      throw new BossError("DATABASE", "the disk is full");
+    };
+    await experiments.down("ee", "ann");
+    // Nothing can be written yet, and what is there is told.
+    expect(look()).toMatchObject({ state: "active", live: null });
+    database.transaction = transaction;
+    expect(look()).toMatchObject({
+      ...{ state: "swapped", live: null },
+      lastRun: { endedBy: "failure", error: { code: "DAEMON_DIED" } },
+    });
+    expect(experiments.details("ee", "ann").history).toHaveLength(4);
+  });
+
   it("holds up neither a down nor the end of the daemon: the nodes go", async () => {
     for (const eid of ["e1", "e2", "e3"]) await experiments.up(options(eid), "ann").active;
     database.transaction = () => {
