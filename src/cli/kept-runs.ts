@@ -35,7 +35,9 @@ export interface EndedRun {
   readonly endedWallMs: number;
 }
 
-/** The run that was the last to end, of all experiments that are kept or of those that `id` means. */
+/**
+ * The run that was the last to end, of all experiments that are kept or of those that `id` means.
+ */
 export function findLastEnded(state: StateDirectory, id?: string): EndedRun | undefined {
   const experiments = dirname(dirname(dirname(runsDirectory(state, "pid", "eid"))));
   const ids =

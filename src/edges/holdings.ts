@@ -6,8 +6,9 @@
 //   const sweep = new HeldSweep({ clock, everyMs, limit, holdings, log, onRefused });
 //   sweep.start();
 //
-//   Q1. Looked at every `everyMs`, so that what is served pays nothing for it. In between a client
-//       can send as much as it sends in that time.
+//   Q1. Looked at every `everyMs`, so that what is served pays next to nothing for it. In between a
+//       client can send as much as it sends in that time; what is made for clients is looked at
+//       also whenever an eighth of the bound has been made.
 //   Q2. Of the client that holds most, by its address, the connection that holds most is cut first:
 //       who holds little is not touched.
 import type { WebSocket } from "ws";
@@ -30,6 +31,8 @@ export interface HeldSweepOptions {
 export class HeldSweep {
   readonly #options: HeldSweepOptions;
   #cancel: Cancel | undefined;
+  /** Made for clients since it was looked. */
+  #addedBytes = 0;
 
   constructor(options: HeldSweepOptions) {
     this.#options = options;
@@ -38,6 +41,12 @@ export class HeldSweep {
   /** Looks from now on; nothing happens when it does already. */
   start(): void {
     if (this.#cancel === undefined) this.#arm();
+  }
+
+  /** So much was made for a client, who may not read it. */
+  noteAdded(bytes: number): void {
+    this.#addedBytes += bytes;
+    if (this.#cancel !== undefined && this.#addedBytes > this.#options.limit.max / 8) this.#look();
   }
 
   stop(): void {
@@ -55,6 +64,7 @@ export class HeldSweep {
 
   #look(): void {
     const { holdings, limit, log, onRefused } = this.#options;
+    this.#addedBytes = 0;
     for (const { client, bytes, cut } of chooseCuts([...holdings()], limit.max)) {
       onRefused(limit.name);
       const why = `limit ${limit.name} (${limit.max}) reached; raise it with --limit ${limit.name}=VALUE`;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// What is said of a log that does not take entries, or of messages that are not stored: at once when it begins, then ever more rarely
-// for as long as it lasts, and when it is over how long it was. It is tried again once a second,
-// which nobody wants to read.
+// What is said of a log that does not take entries, or of messages that are not stored: at once
+// when it begins, then ever more rarely for as long as it lasts, and when it is over how long it
+// was. It is tried again once a second, which nobody wants to read.
 import { calmLogger } from "./calm-logger.ts";
 import type { Clock } from "./clock.ts";
 import type { Logger } from "./logger.ts";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Finds the programs of an experiment that nothing in its file starts: no event, no step of a
-// sequence or timeline, no group; and whether there is any that its events start. Pure. What users send while the run goes is not known: it may
-// start any program, and any sequence.
+// sequence or timeline, no group; and whether there is any that its events start. Pure. What users
+// send while the run goes is not known: it may start any program, and any sequence.
 import type { Experiment, PlannedEvent, Program } from "../experiment/model.ts";
 import { joinNames } from "./record/words.ts";
 

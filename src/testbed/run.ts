@@ -426,7 +426,8 @@ class Run {
     if (this.#programs.active().length > 0 || this.#conditions.isTelling) return;
     // What a barrier has set going may be long before its time.
     if ((this.#events?.pendingEvents(this.#scope) ?? 0) > 0) return;
-    // There is nothing whose end would be its end: somebody uses it by hand, until it is taken down.
+    // There is nothing whose end would be its end: somebody uses it by hand, until it is taken
+    // down.
     if (this.#options.staysUp && !startsPrograms(this.#modification.told.experiment)) return;
     this.#end({ endedBy: "idle", error: null });
   }

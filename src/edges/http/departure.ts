@@ -8,6 +8,12 @@ export class Departure {
   #hasGone = false;
   #why: HttpError | undefined;
   #listeners: (() => void)[] = [];
+  readonly #onWaits: () => void;
+
+  /** @param onWaits somebody wants to know: the call waits for what others do */
+  constructor(onWaits: () => void = () => undefined) {
+    this.#onWaits = onWaits;
+  }
 
   /** Why nothing is to be answered any more; undefined while the client is there. */
   get reason(): HttpError | undefined {
@@ -24,6 +30,7 @@ export class Departure {
   onGone(callback: (why: HttpError | undefined) => void): () => void {
     const listener = (): void => callback(this.reason);
     this.#listeners.push(listener);
+    this.#onWaits();
     return () => {
       this.#listeners = this.#listeners.filter((one) => one !== listener);
     };

@@ -13,7 +13,7 @@
 //
 //   W1. Nothing listens beyond loopback unless told; a door without tokens that does is warned of.
 //   W2. `close` is bounded: requests that are being answered have `closeMs`, then they are cut.
-import type { Server, ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { assert } from "../../core/assert.ts";
@@ -25,7 +25,6 @@ import { createGuard } from "../guard.ts";
 import { HeldSweep, type Holding, heldBytesMin } from "../holdings.ts";
 import { createHttpServer } from "../http-server.ts";
 import { type HttpTime, httpTime } from "../http-time.ts";
-import { KeyCounts } from "../key-counts.ts";
 import type { TlsFiles } from "../tls.ts";
 import type { AccessOptions, Caller } from "./access.ts";
 import { Access } from "./access.ts";
@@ -41,6 +40,7 @@ import { RouteTable } from "./route-table.ts";
 import { createHealthRoutes } from "./routes/health.ts";
 import type { SocketEndpoint } from "./socket.ts";
 import { Sockets } from "./sockets.ts";
+import { Turns } from "./turns.ts";
 
 export interface HttpDoorOptions {
   readonly clock: Clock;
@@ -86,9 +86,7 @@ export class HttpDoor {
   readonly #heldSweep: HeldSweep;
   readonly #closing = new AbortController();
   readonly #readiness: (() => readonly string[])[] = [];
-  /** Requests of each connection that are not answered, and their answers. */
-  readonly #unanswered = new KeyCounts<Socket>();
-  readonly #answers = new Set<ServerResponse>();
+  readonly #turns: Turns;
   /** Made once: it takes as long as 100 other requests. */
   #description: string | undefined;
   #isDraining = false;
@@ -116,6 +114,7 @@ export class HttpDoor {
       log: (level, line) => logger.log(level, line),
       onRefused: (limit) => this.metrics.refused(limit),
     });
+    this.#turns = new Turns({ clock, requestsMax: this.bounds.httpRequestsPerConnectionMax });
     const { access, guests, time } = this;
     this.#sockets = new Sockets({ access, guests, time, clock, logger });
     this.#heldSweep = new HeldSweep({
@@ -250,47 +249,39 @@ export class HttpDoor {
     const { time, bounds } = this;
     const server = createHttpServer({ tls, time, headBytesMax: bounds.httpHeadBytesMax });
     server.on("connection", (socket: Socket) => this.#admission.admit(socket));
-    server.on("request", (request, response) => {
-      const { logger, clock } = this.#options;
-      const { socket } = request;
-      if (!this.#admitRequest(socket, response)) return;
-      const onClosed = (): void => this.#requestClosed(socket, response);
-      const routes = this.#routes;
-      void answerRequest({ request, response, onClosed, routes, door: this, clock, logger });
-    });
+    server.on("request", (request, response) => this.#takeRequest(request, response));
     server.on("upgrade", (request, stream, head) => {
       // What is not answered would be answered in the middle of the WebSocket.
-      if (this.#unanswered.of(request.socket) > 0) stream.destroy();
+      if (this.#turns.countOf(request.socket) > 0) stream.destroy();
       else this.#sockets.upgrade(request, stream, head);
     });
     return server;
   }
 
-  /**
-   * Requests of a connection are begun as they come, answered or not: a piece from the network
-   * holds a thousand short ones.
-   */
-  #admitRequest(socket: Socket, response: ServerResponse): boolean {
-    if (socket.destroyed) return false; // What came in the same piece.
-    if (this.#unanswered.of(socket) >= this.bounds.httpRequestsPerConnectionMax) {
-      this.metrics.refused("httpRequestsPerConnectionMax");
-      socket.destroy();
-      return false;
-    }
-    this.#unanswered.add(socket);
-    this.#answers.add(response);
-    return true;
+  #takeRequest(request: IncomingMessage, response: ServerResponse): void {
+    const { logger, clock } = this.#options;
+    const { socket } = request;
+    if (socket.destroyed) return; // What came in the same piece.
+    const routes = this.#routes;
+    request.on("error", ignore);
+    response.on("error", ignore);
+    const isTaken = this.#turns.take(socket, response, (onWaits) => {
+      void answerRequest({ request, response, onWaits, routes, door: this, clock, logger });
+    });
+    if (isTaken) return;
+    this.metrics.refused("httpRequestsPerConnectionMax");
+    socket.destroy();
   }
 
-  #requestClosed(socket: Socket, response: ServerResponse): void {
-    this.#answers.delete(response);
-    this.#unanswered.drop(socket);
+  /** An answer was made, or a piece of one, that may not be read. */
+  noteWritten(bytes: number): void {
+    this.#heldSweep.noteAdded(bytes);
   }
 
   /** What is held for each connection and request, if it is much. */
   *#holdings(): Generator<Holding> {
     yield* this.#sockets.holdings();
-    for (const response of this.#answers) {
+    for (const response of this.#turns.answers) {
       const bytes = heldBytesOf(response);
       const { socket } = response.req;
       if (bytes >= heldBytesMin)
@@ -339,3 +330,6 @@ export class HttpDoor {
     });
   }
 }
+
+/** Whoever goes is told of by `close`. */
+function ignore(): void {}

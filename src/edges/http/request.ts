@@ -21,8 +21,8 @@ import type { RouteTable, Sought } from "./route-table.ts";
 export interface RequestOptions {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
-  /** It is answered, or its client has gone. */
-  readonly onClosed: () => void;
+  /** It waits for what others do. */
+  readonly onWaits: () => void;
   readonly routes: RouteTable;
   /** The door, as far as a request needs it. */
   readonly door: {
@@ -32,6 +32,7 @@ export interface RequestOptions {
     readonly guests: Guests;
     readonly isDraining: boolean;
     readonly time: HttpTime;
+    noteWritten(bytes: number): void;
   };
   readonly clock: Clock;
   readonly logger: Logger;
@@ -39,14 +40,9 @@ export interface RequestOptions {
 
 /** Never rejects. */
 export async function answerRequest(options: RequestOptions): Promise<void> {
-  const { request, response, onClosed, door, logger } = options;
-  const gone = new Departure();
-  response.on("close", () => {
-    onClosed();
-    gone.tell();
-  });
-  request.on("error", ignore);
-  response.on("error", ignore);
+  const { request, response, onWaits, door, logger } = options;
+  const gone = new Departure(onWaits);
+  response.on("close", () => gone.tell());
   try {
     const origin = door.access.checkOrigin(request);
     if (origin !== undefined) allowOrigin(response, origin);
@@ -59,15 +55,12 @@ export async function answerRequest(options: RequestOptions): Promise<void> {
     if (route.lasts !== undefined) response.on("close", admit(options, call, route.lasts, gone));
     const said = await route.handle(call);
     if (isReply(said)) writeReply(options, said);
-    else writeJson(response, route.answers[0]?.status ?? 200, said);
+    else writeJson(options, route.answers[0]?.status ?? 200, said);
   } catch (error) {
-    if (response.closed) return;
+    if (response.destroyed) return;
     writeError(options, error instanceof HttpError ? error : internalError(error, logger));
   }
 }
-
-/** Whoever goes is told of by `close`. */
-function ignore(): void {}
 
 /** @returns what to call when it is over. @throws HttpError (limit) */
 function admit(
@@ -174,7 +167,8 @@ const bodies = new WeakMap<IncomingMessage, number>();
 
 /** What a request and its answer keep in memory. */
 export function heldBytesOf(response: ServerResponse): number {
-  return response.writableLength + (bodies.get(response.req) ?? 0);
+  const { req: request, writableLength } = response;
+  return writableLength + request.readableLength + (bodies.get(request) ?? 0);
 }
 
 /**
@@ -264,20 +258,30 @@ function isReply(said: unknown): said is Reply {
   return typeof said === "object" && said !== null && "kind" in said && said.kind === "reply";
 }
 
-function writeJson(response: ServerResponse, status: number, value: unknown): void {
-  const text = `${JSON.stringify(value)}\n`;
+function writeJson(options: RequestOptions, status: number, value: unknown): void {
+  writeWhole(options, status, "application/json", `${JSON.stringify(value)}\n`);
+}
+
+function writeWhole(
+  { response, door }: RequestOptions,
+  status: number,
+  type: string,
+  body: string,
+): void {
   // Without its length the answer would be chunked: three writes, and more to read.
-  const length = { "content-length": Buffer.byteLength(text) };
-  response.writeHead(status, { ...plain, "content-type": "application/json", ...length }).end(text);
+  const bytes = Buffer.byteLength(body);
+  const length = { "content-length": bytes };
+  response.writeHead(status, { ...plain, "content-type": type, ...length }).end(body);
+  door.noteWritten(bytes);
 }
 
 /** Answers are for the one who asked, now. */
 const plain = { "cache-control": "no-store", "x-content-type-options": "nosniff" };
 
-function writeReply({ response, door }: RequestOptions, { status, type, body }: Reply): void {
+function writeReply(options: RequestOptions, { status, type, body }: Reply): void {
+  const { response, door } = options;
   if (typeof body === "string") {
-    const length = { "content-length": Buffer.byteLength(body) };
-    response.writeHead(status, { ...plain, "content-type": type, ...length }).end(body);
+    writeWhole(options, status, type, body);
     return;
   }
   response.writeHead(status, { ...plain, "content-type": type });
@@ -286,23 +290,25 @@ function writeReply({ response, door }: RequestOptions, { status, type, body }: 
     write(text) {
       if (response.destroyed || response.writableEnded) return;
       response.write(text);
+      door.noteWritten(text.length);
       if (response.writableLength <= door.bounds.httpStreamQueueBytesMax) return;
       door.metrics.refused("httpStreamQueueBytesMax");
       response.destroy();
     },
     end: () => void response.end(),
   });
-  if (response.closed) stop();
+  if (response.destroyed) stop();
   else response.on("close", stop);
 }
 
-function writeError({ response }: RequestOptions, error: HttpError): void {
+function writeError(options: RequestOptions, error: HttpError): void {
+  const { response } = options;
   if (response.headersSent) {
     response.destroy();
     return;
   }
   for (const [name, value] of Object.entries(error.headers)) response.setHeader(name, value);
-  writeJson(response, error.status, error.body);
+  writeJson(options, error.status, error.body);
 }
 
 function internalError(error: unknown, logger: Logger): HttpError {

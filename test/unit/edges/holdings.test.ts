@@ -4,7 +4,8 @@
 // loopback with a small bound, one for each kind of door.
 import { connect as connectSocket, type Socket } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
-import { chooseCuts, type Holding } from "../../../src/edges/holdings.ts";
+import { chooseCuts, HeldSweep, type Holding } from "../../../src/edges/holdings.ts";
+import { systemClock } from "../../../src/host/clock.ts";
 import { linkFormat, sessionProtocol } from "../../../src/wire/link/frames.ts";
 import { HttpBench } from "../http/http-bench.ts";
 import { startDoor, TestClient, type TestDoor, until } from "../testground/harness.ts";
@@ -22,6 +23,30 @@ describe("chooseCuts", () => {
     expect(chooseCuts(holdings, 124)).toEqual([holding("b", 30)]);
     expect(chooseCuts(holdings, 74)).toEqual([holding("b", 30), holding("a", 50)]);
     expect(chooseCuts(holdings, 1)).toHaveLength(4);
+  });
+});
+
+describe("HeldSweep", () => {
+  it("Q1: looks at once when an eighth of the bound has been made for clients", () => {
+    const cuts: string[] = [];
+    const held = (client: string) => ({ client, bytes: 60, cut: () => void cuts.push(client) });
+    const sweep = new HeldSweep({
+      // Its time never comes.
+      ...{ clock: { ...systemClock, after: () => () => undefined }, everyMs: 1 },
+      ...{ limit: { name: "bytesMax", max: 80 }, holdings: () => [held("a"), held("b")] },
+      ...{ log: () => undefined, onRefused: () => undefined },
+    });
+    sweep.noteAdded(100);
+    sweep.start();
+    sweep.noteAdded(5);
+    expect(cuts).toHaveLength(1);
+    sweep.noteAdded(10);
+    expect(cuts).toHaveLength(1);
+    sweep.noteAdded(1);
+    expect(cuts).toHaveLength(2);
+    sweep.stop();
+    sweep.noteAdded(100);
+    expect(cuts).toHaveLength(2);
   });
 });
 
