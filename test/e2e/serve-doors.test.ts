@@ -43,6 +43,21 @@ async function arrived(session: Session, barrier: string, count: number): Promis
 }
 
 describe("muster serve --listen", () => {
+  it("says what its log survives", async () => {
+    const inFile = `sqlite:${join(scratch(), "core.log")}`;
+    const said = [
+      [[], "log in memory: lost when the process ends"],
+      [
+        ["--log", inFile],
+        `log at ${inFile}: SQLite, WAL, synchronous=FULL: survives a crash of process and machine`,
+      ],
+    ] as const;
+    for (const [log, line] of said) {
+      const { command } = await serve(scratch(), log);
+      expect(command.stdout).toContain(`muster: ${line}\n`);
+    }
+  });
+
   it("opens several doors of a kind at ports that the system chooses", async () => {
     const twice = ["http=127.0.0.1:0", "syncd=127.0.0.1:0,scope=q"];
     const { command, url } = await serve(

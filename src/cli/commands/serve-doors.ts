@@ -20,7 +20,7 @@ import { ListenError, Syncd } from "../../edges/syncd/index.ts";
 import { Testground } from "../../edges/testground/index.ts";
 import { LogError } from "../../engine/log.ts";
 import { maskNatsName } from "../../engine/nats-place.ts";
-import { isSharedLog } from "../../engine/open-log.ts";
+import { isKeptLog, isSharedLog } from "../../engine/open-log.ts";
 import { watchLateness } from "../../events/bus-lateness.ts";
 import { calmLogger } from "../../host/calm-logger.ts";
 import { systemClock } from "../../host/clock.ts";
@@ -135,7 +135,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
 }
 
 interface Core {
-  /** What is said of its log, if that is not a matter of this process alone. */
+  /** What is said of its log. */
   readonly lines: readonly string[];
   readonly open: (listen: Listen) => Promise<Opened>;
   /** The doors of GNUnet, and the links of a tree. */
@@ -171,10 +171,8 @@ async function openCore(options: DoorsOptions): Promise<Core> {
     warnOfWaits(host, calm),
     warnOfClockSteps(host, logger),
   ]);
-  const many = plan.shards === 1 ? "" : ` in ${plan.shards} shards`;
-  const at = `log at ${maskNatsName(plan.log)}${many}, as server ${plan.name}`;
   return {
-    lines: [...(isSharedLog(plan.log) ? [`${at}: ${durability}`] : []), ...limitLines(shards)],
+    lines: [logLine(plan, durability), ...limitLines(shards)],
     open: (listen) => {
       if (listen.edge === "http") return openHttp(listen, parts, options);
       if (listen.edge === "syncd") return openSyncd(listen, parts, options);
@@ -191,6 +189,14 @@ async function openCore(options: DoorsOptions): Promise<Core> {
       await close();
     },
   };
+}
+
+/** Where the log is, and what happens to what it has taken. */
+function logLine({ log, shards, name }: ServePlan, durability: string): string {
+  if (!isKeptLog(log)) return `log ${durability}`;
+  if (!isSharedLog(log)) return `log at ${log}: ${durability}`;
+  const many = shards === 1 ? "" : ` in ${shards} shards`;
+  return `log at ${maskNatsName(log)}${many}, as server ${name}: ${durability}`;
 }
 
 /** Which limits hold that are no defaults, and who has set them: of each log that says others. */
