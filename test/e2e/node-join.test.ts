@@ -46,6 +46,7 @@ test("an experiment is brought up on a machine that has joined, and ends with it
   const argv = ["node", "join", "far", "--server", url, "--ca", join(tls, "ca.pem")];
   const joining = start("muster", argv, machine);
   await joining.prints(/joined \S+ as far/);
+  await serve.prints(/audit: join machine "far", by token \S+ \(admin\) from 127\.0\.0\.1:\d+\n/);
   const second = await run("muster", argv, machine);
   expect([second.code, second.stderr]).toEqual([
     1,
@@ -77,6 +78,7 @@ test("an experiment is brought up on a machine that has joined, and ends with it
   // What leaves in order takes its nodes along, and says so.
   joining.child.kill("SIGTERM");
   expect((await joining.ended).code).toBe(0);
+  await serve.prints(/machine "far" is gone/);
   await until("the run is over", () => readText(join(directory, "result.json")) !== "");
   const { error, nodes } = readResult(directory);
   expect(error?.message).toMatch(/^the host far is lost, with its nodes: /);

@@ -273,7 +273,7 @@ async function openHttp(
   const leave = mountCore({ door, host: shards, clock, logger, edge: edgeOf(listen, edges) });
   mountBus(door, { bus, clock, busBounds });
   door.addReadiness(buses.away);
-  mountHosts(door, hosts);
+  mountHosts(door, hosts, logger);
   watch.show(door.metrics);
   addLinkMetrics(door.metrics, linkHealth);
   watch.add("http", () => ({ connections: door.connectionCount }));

@@ -6,10 +6,13 @@
 //   E1. It takes a token that may administer, which nobody is without one: whoever joins is given
 //       the commands and the keys of the experiments that are brought up there.
 import { Duplex } from "node:stream";
+import type { Logger } from "../../host/logger.ts";
 import { hostsPath, hostsProtocol } from "../../wire/node-link/index.ts";
 import {
+  type Caller,
   closeCodes,
   type DoorSocket,
+  formatAudit,
   type HttpDoor,
   type SocketEndpoint,
   type SocketHandler,
@@ -23,24 +26,46 @@ const perTokenMax = 2_048;
 /** What may lie unread on its way to a machine. */
 const queueBytesMax = 262_144;
 
-/** Lets machines join at a door. */
-export function mountHosts(door: HttpDoor, hosts: JoinedHosts): void {
-  door.socket(createHostsEndpoint(hosts));
+/** Hears who comes and goes. */
+export interface HostsTeller {
+  readonly joined: (name: string, caller: Caller) => void;
+  readonly gone: (name: string) => void;
 }
 
-export function createHostsEndpoint(hosts: JoinedHosts): SocketEndpoint {
+/** Lets machines join at a door; the log says which, by whom, and which are gone. */
+export function mountHosts(door: HttpDoor, hosts: JoinedHosts, logger: Logger): void {
+  const teller: HostsTeller = {
+    joined: (name, caller) => logger.log("info", formatAudit(caller, `join machine "${name}"`)),
+    gone(name) {
+      // The server's own end is told already.
+      if (!door.isDraining) logger.log("warn", `machine "${name}" is gone, with its nodes if any`);
+    },
+  };
+  door.socket(createHostsEndpoint(hosts, teller));
+}
+
+export function createHostsEndpoint(hosts: JoinedHosts, teller: HostsTeller): SocketEndpoint {
   return {
     ...{ path: hostsPath, protocol: hostsProtocol, access: "administer" },
     summary: "Machines that experiments are brought up on join here.",
     ...{ messageBytesMax, perTokenMax },
-    open(socket, _caller, query) {
+    open(socket, caller, query) {
       const link = query.get("link");
-      return link === null ? join(hosts, socket, query) : carry(hosts, socket, link);
+      if (link !== null) return carry(hosts, socket, link);
+      return join({ hosts, socket, query, caller, teller });
     },
   };
 }
 
-function join(hosts: JoinedHosts, socket: DoorSocket, query: URLSearchParams): SocketHandler {
+interface Joining {
+  readonly hosts: JoinedHosts;
+  readonly socket: DoorSocket;
+  readonly query: URLSearchParams;
+  readonly caller: Caller;
+  readonly teller: HostsTeller;
+}
+
+function join({ hosts, socket, query, caller, teller }: Joining): SocketHandler {
   const room = query.get("capacity");
   const capacity = room === null ? undefined : Number(room);
   if (capacity !== undefined && (!Number.isSafeInteger(capacity) || capacity < 1)) {
@@ -51,10 +76,14 @@ function join(hosts: JoinedHosts, socket: DoorSocket, query: URLSearchParams): S
   const leave = hosts.join(host, (link) => socket.send(JSON.stringify({ start: link })));
   if (typeof leave === "string") return refuse(socket, closeCodes.invalid, leave);
   socket.send(JSON.stringify({ joined: host.name }));
+  teller.joined(host.name, caller);
   return {
     // Nothing is to be said on it.
     onMessage: () => socket.end(closeCodes.invalid, "a machine that has joined only listens"),
-    onClosed: leave,
+    onClosed: () => {
+      leave();
+      teller.gone(host.name);
+    },
   };
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
 // Machines that join a server, for experiments that it brings up.
 
-export { createHostsEndpoint, mountHosts } from "./endpoint.ts";
+export { createHostsEndpoint, type HostsTeller, mountHosts } from "./endpoint.ts";
 export { hostsLimits, type JoinedHost, JoinedHosts } from "./joined-hosts.ts";

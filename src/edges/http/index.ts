@@ -3,6 +3,7 @@
 
 export type { TlsFiles } from "../tls.ts";
 export { type Caller, chooseScope, defaultScope } from "./access.ts";
+export { formatAudit } from "./audit.ts";
 export { defaultHttpBounds, type HttpBounds, resolveHttpBounds } from "./bounds.ts";
 export {
   type BoundDoor,

@@ -73,13 +73,15 @@ describe("the endpoint", () => {
     readonly said: (string | Uint8Array)[];
     readonly ended: string[];
     readonly reading: boolean[];
+    readonly told: string[];
     queued: number;
     readonly handler: SocketHandler;
   }
 
   function open(hosts: JoinedHosts, query: string): Noted {
     const [said, ended, reading]: [(string | Uint8Array)[], string[], boolean[]] = [[], [], []];
-    const noted = { said, ended, reading, queued: 0 };
+    const told: string[] = [];
+    const noted = { said, ended, reading, told, queued: 0 };
     const socket: DoorSocket = {
       isOpen: true,
       get queuedBytes() {
@@ -91,17 +93,30 @@ describe("the endpoint", () => {
       destroy: () => undefined,
     };
     const caller = { role: "admin", scope: undefined } as never;
-    const handler = createHostsEndpoint(hosts).open(socket, caller, new URLSearchParams(query));
+    const teller = {
+      joined: (name: string) => told.push(`${name} has joined`),
+      gone: (name: string) => told.push(`${name} is gone`),
+    };
+    const handler = createHostsEndpoint(hosts, teller).open(
+      socket,
+      caller,
+      new URLSearchParams(query),
+    );
     return Object.assign(noted, { handler });
   }
 
   test("takes a machine in with its room and its types, and lets it go", () => {
     const hosts = new JoinedHosts(new FakeClock());
-    const { said, handler } = open(hosts, "name=a&capacity=4&types=pc,pc3000");
+    const { said, told, handler } = open(hosts, "name=a&capacity=4&types=pc,pc3000");
+    const second = open(hosts, "name=a");
+    second.handler.onClosed();
+    expect(second.told).toEqual([]);
+    expect(told).toEqual(["a has joined"]);
     expect(said).toEqual(['{"joined":"a"}']);
     expect(hosts.find("a")).toMatchObject({ capacity: 4, types: ["pc", "pc3000"] });
     handler.onClosed();
     expect(hosts.names()).toEqual([]);
+    expect(told).toEqual(["a has joined", "a is gone"]);
   });
 
   test.each(["0", "-1", "1.5", "x"])("refuses room for %s nodes", (room) => {

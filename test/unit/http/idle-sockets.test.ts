@@ -43,7 +43,7 @@ async function joined(autoPong: boolean) {
   const rows = new Map([["t1", { ...row, note: "", hash: hashSecret("secret") }]]);
   const access = { tokens: { rows: () => rows } };
   const door = createHttpDoor({ access, clock, logger: { log: () => undefined } });
-  mountHosts(door, hosts);
+  mountHosts(door, hosts, { log: () => undefined });
   const { url, port } = await door.listen({ host: "127.0.0.1", port: 0 });
   const protocols = [hostsProtocol, `${tokenProtocolPrefix}${formatToken("t1", "secret")}`];
   const to = `ws://127.0.0.1:${port}${hostsPath}?name=far`;
