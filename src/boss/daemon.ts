@@ -213,6 +213,11 @@ export class Daemon {
     }
   }
 
+  /** Experiments that are up, or on their way. */
+  get heldCount(): number {
+    return this.#experiments.heldCount;
+  }
+
   /**
    * Swaps everything out in bounded time, and ends.
    * @returns names of what was not down in time: their nodes end with this process.

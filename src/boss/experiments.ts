@@ -313,6 +313,11 @@ export class Experiments {
     return { directory: run.directory, cutOff, isOver: () => swap?.isOver ?? true };
   }
 
+  /** How many are up, or on their way. */
+  get heldCount(): number {
+    return this.#held.size;
+  }
+
   /** Whether a run that is going on writes there. */
   isUnderWay(directory: string): boolean {
     return [...this.#held.values()].some((held) => held.directory === directory);

@@ -116,7 +116,8 @@ async function serve(plan: ServePlan, state: StateDirectory, io: CommandIo): Pro
     for (const line of [...buses.lines, ...doors.lines]) io.stdout(`muster: ${line}\n`);
     await stopped;
     if (!hasFailed) await drain(doors, plan.drainMs, io);
-    io.stdout(`muster: ${daemon === undefined ? "closing" : "swapping everything out"}\n`);
+    const isIdle = daemon === undefined || daemon.heldCount === 0;
+    io.stdout(`muster: ${isIdle ? "closing" : "swapping everything out"}\n`);
     const hasLeftLog = await doors.close();
     if (hasLeftLog) io.stderr(`muster: ${withoutLog}\n`);
     const left = (await daemon?.close()) ?? [];
