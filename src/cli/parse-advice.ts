@@ -6,7 +6,7 @@
 import { isYamlFile } from "../boss/file-language.ts";
 import type { Diagnostic, Experiment, Program } from "../experiment/index.ts";
 import { findAddressFaults } from "../network/topology.ts";
-import { neverStarted } from "../testbed/never-started.ts";
+import { type IdlePlan, idlePlans, neverStarted } from "../testbed/never-started.ts";
 
 /** Findings of one kind that are shown. */
 const shownMax = 20;
@@ -15,7 +15,11 @@ const shownMax = 20;
 export function adviseOnPrograms(experiment: Experiment, file: string): readonly Diagnostic[] {
   const isYaml = isYamlFile(file);
   const idle = neverStarted(experiment).slice(0, shownMax);
-  const found = idle.map((program) => describeIdle(program, isYaml));
+  const plans = idlePlans(experiment).slice(0, shownMax);
+  const found = [
+    ...idle.map((program) => describeIdle(program, isYaml)),
+    ...plans.map((plan) => describeIdlePlan(plan, isYaml)),
+  ];
   const foreign = experiment.programs
     .filter(({ shell }) => !isYaml || shell === "csh")
     .find(({ command }) => isForSh(command));
@@ -50,6 +54,18 @@ function describeIdle({ name, node, at }: Program, isYaml: boolean): Diagnostic 
   const own = isYaml ? "Give it a start, as in start: 0s" : `Add $ns at 0 "$${name} start"`;
   const hint = `${own}, or start it with tevc or muster event send while the run goes.`;
   return { severity: "warning", code: "NEVER_STARTED", message, at, hint };
+}
+
+/** At its first event, which is the only place that is known of it. */
+function describeIdlePlan({ kind, name, first, count }: IdlePlan, isYaml: boolean): Diagnostic {
+  const [what, rest] = kind === "sequence" ? ["step", "sequence"] : ["event", "timeline"];
+  const all = count === 1 ? `its ${what} is` : `its ${count} ${what}s are`;
+  const message = `nothing in the file starts ${rest} ${name}: ${all} left undone`;
+  const own = isYaml
+    ? `Add an event, as in { at: 0s, target: ${name}, do: start }`
+    : `Add $ns at 0 "$${name} start"`;
+  const hint = `${own}, or start it with tevc or muster event send while the run goes.`;
+  return { severity: "warning", code: "NEVER_STARTED", message, at: first.at, hint };
 }
 
 /** Words that csh does not know or takes otherwise. */

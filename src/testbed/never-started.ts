@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Finds the programs of an experiment that nothing in its file starts: no event, no step of a
-// sequence or timeline, no group; and whether there is any that its events start. Pure. What users
-// send while the run goes is not known: it may start any program, and any sequence.
+// sequence or timeline, no group; sequences and timelines that nothing does; and whether there is
+// any program that its events start. Pure. What users send while the run goes is not known: it may
+// start any program, and any sequence.
 import type { Experiment, PlannedEvent, Program } from "../experiment/model.ts";
 import { joinNames } from "./record/words.ts";
 
@@ -45,6 +46,40 @@ function startedFrom(experiment: Experiment, names: readonly string[]): Readonly
 }
 
 const nameOf = ({ name }: { readonly name: string }): string => name;
+
+/** A sequence or timeline with something to do. */
+export interface IdlePlan {
+  readonly kind: "sequence" | "timeline";
+  readonly name: string;
+  readonly first: PlannedEvent;
+  readonly count: number;
+}
+
+/**
+ * Those that nothing in the file starts, without those that one of these starts: they would be
+ * started with it.
+ */
+export function idlePlans(experiment: Experiment): readonly IdlePlan[] {
+  const { sequences, timelines, groups, events } = experiment;
+  const plans = [
+    ...sequences.map(({ name, steps, onError }) => {
+      return { kind: "sequence" as const, name, events: steps, onError };
+    }),
+    ...timelines.map((line) => ({ kind: "timeline" as const, ...line, onError: undefined })),
+  ];
+  const members = new Map(groups.map((group) => [group.name, group.members]));
+  const startedIn = (list: readonly PlannedEvent[]): string[] =>
+    startedBy(list).flatMap((name) => [name, ...(members.get(name) ?? [])]);
+  const others = plans.flatMap(({ name, events: own, onError }) => {
+    return [...startedIn(own), onError].filter((started) => started !== name);
+  });
+  const started = new Set<string | undefined>([...startedIn(events), ...others]);
+  return plans.flatMap(({ kind, name, events: own }) => {
+    const [first] = own;
+    if (first === undefined || started.has(name)) return [];
+    return [{ kind, name, first, count: own.length }];
+  });
+}
 
 function startedBy(events: readonly PlannedEvent[]): string[] {
   return events.filter(({ event }) => /^(?:START|RUN)$/.test(event)).map(({ object }) => object);

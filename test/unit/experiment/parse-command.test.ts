@@ -302,6 +302,11 @@ test("runParse() notices programs that nothing starts and commands for another s
   expect(errors).toContain("idle.ns:5:");
   expect(errors).toContain("warning[NEVER_STARTED]: nothing in the file starts program p on a");
   expect(errors).toContain('Add $ns at 0 "$p start", or start it with tevc');
+  const line = 'set tl [$ns event-timeline]\n$tl at 1 "$p stop"\n';
+  const planned = write("planned.ns", good.replace(/(?=\$ns run)/, line));
+  const { errors: found } = await parse(planned, "text");
+  expect(found).toContain("nothing in the file starts timeline tl: its event is left undone");
+  expect(found).toContain('Add $ns at 0 "$tl start", or start it with tevc');
   for (const command of ["echo x >&2", "x 2> y", "export A=1; b", "for i in 1 2; do echo; done"]) {
     const { errors } = await parse(write("sh.ns", program(command)), "text");
     expect(errors, command).toContain("write sh -c '...'");

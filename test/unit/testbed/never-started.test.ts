@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import type { Experiment, PlannedEvent, Program } from "../../../src/experiment/model.ts";
 import {
   describeNeverStarted,
+  idlePlans,
   neverStarted,
   startsPrograms,
 } from "../../../src/testbed/never-started.ts";
@@ -64,6 +65,41 @@ describe("startsPrograms()", () => {
     ["nothing starts it", { events: [event("p", "STOP")] }],
     ["only a user can start what starts it", { sequences }],
   ])("is false where %s", (_title, part) => expect(starts(part)).toBe(false));
+});
+
+describe("idlePlans()", () => {
+  const timeline = { name: "t", events: [event("p"), event("p", "STOP")] };
+  const sequence = { name: "s", steps: [event("p")] };
+  const idle = (part: Partial<Experiment>): readonly string[] =>
+    idlePlans(makeExperiment({ programs: [program("p")], ...part })).map(
+      ({ kind, name, count }) => `${kind} ${name} ${count}`,
+    );
+
+  it.each<readonly [string, Partial<Experiment>, readonly string[]]>([
+    [
+      "what nothing starts",
+      { sequences: [sequence], timelines: [timeline] },
+      ["sequence s 1", "timeline t 2"],
+    ],
+    ["nothing where there is nothing to do", { timelines: [{ name: "t", events: [] }] }, []],
+    ["nothing that an event starts", { timelines: [timeline], events: [event("t")] }, []],
+    [
+      "nothing that an event of its group starts",
+      { timelines: [timeline], groups: [{ name: "g", members: ["t"] }], events: [event("g")] },
+      [],
+    ],
+    [
+      "of one that starts another only the first",
+      { sequences: [{ name: "f", steps: [event("t")] }], timelines: [timeline] },
+      ["sequence f 1"],
+    ],
+    [
+      "not what runs when another fails",
+      { sequences: [{ name: "f", steps: [event("p")], onError: "s" }, sequence] },
+      ["sequence f 1"],
+    ],
+    ["what starts itself", { sequences: [{ name: "s", steps: [event("s")] }] }, ["sequence s 1"]],
+  ])("finds %s", (_title, part, expected) => expect(idle(part)).toEqual(expected));
 });
 
 describe("describeNeverStarted()", () => {
