@@ -7,13 +7,17 @@ import { isSameShape, joinShapes } from "./link-shape.ts";
 import type {
   BarrierDeclaration,
   Experiment,
+  GivenRoute,
   Link,
   LinkMember,
   LinkShape,
   PlannedEvent,
   Program,
   QueueShape,
+  Routing,
   StartCondition,
+  TraceWish,
+  TrafficFlow,
 } from "./model.ts";
 import { printWait } from "./yaml/print-events.ts";
 import { formatBandwidth, formatDuration, formatPercentage } from "./yaml/quantities.ts";
@@ -41,6 +45,10 @@ export function explain(experiment: Experiment, syncServerReason?: string): stri
     }),
   );
   section(counted(links.length, "link"), links.flatMap(explainLink));
+  explainRoutes(experiment, section);
+  const { traffic = [] } = experiment;
+  const flows = traffic.map((flow) => `${describeFlow(flow)}${place(flow.at.line)}`);
+  section(`generated traffic, ${counted(flows.length, "flow")}`, flows);
   section(counted(programs.length, "program"), programs.flatMap(explainProgram));
   section(counted(barriers.length, "barrier"), barriers.map(explainBarrier));
   section(
@@ -79,15 +87,17 @@ function reasonFor({ nodes, syncServer }: Experiment): string {
 }
 
 function explainLink(link: Link): string[] {
-  const { name, kind, netmask, members, at } = link;
+  const { name, kind, netmask, members, cost, at } = link;
+  const dear = cost === undefined ? "" : `, cost ${cost}`;
   const width = Math.max(0, ...members.map(({ node }) => node.length));
   return [
-    `${name}  ${kind}, netmask ${netmask}${place(at.line)}`,
+    `${name}  ${kind}, netmask ${netmask}${dear}${place(at.line)}`,
     ...members.map(({ node, port, address }) => {
       return `  ${node.padEnd(width)}  ${address === "" ? "no address" : address}  interface ${port}`;
     }),
     ...explainPaths(members).map((line) => `  ${line}`),
     ...explainQueues(members).map((line) => `  ${line}`),
+    ...explainTraces(members).map((line) => `  ${line}`),
   ];
 }
 
@@ -97,6 +107,60 @@ function explainQueues(members: readonly LinkMember[]): string[] {
     queue === undefined ? [] : [`from ${node}: ${describeQueue(queue)}`],
   );
 }
+
+/** What is written down; of all ends at once where they want the same. */
+function explainTraces(members: readonly LinkMember[]): string[] {
+  const all = members.map(({ node, trace }) => [node, trace && describeTrace(trace)] as const);
+  const traced = all.filter(([, words]) => words !== undefined);
+  const [first] = traced;
+  if (first === undefined) return [];
+  const isCommon = all.every(([, words]) => words === first[1]);
+  return isCommon ? [`traced: ${first[1]}`] : traced.map(([node, words]) => `at ${node}: ${words}`);
+}
+
+/** `packets, 200 bytes of each, of those that are "tcp"`. */
+export function describeTrace({ kind, bytes, expression }: TraceWish): string {
+  const most = bytes === undefined ? "" : `, ${bytes} bytes of each`;
+  return `${kind}${most}${expression === undefined ? "" : `, only ${expression}`}`;
+}
+
+/** What of a flow is known before it is started: who sends what to whom. */
+export function describeFlow(flow: TrafficFlow): string {
+  const { name, kind, protocol, source, sink, packetBytes, rateBps, intervalSeconds } = flow;
+  const pace =
+    intervalSeconds !== undefined
+      ? [`one each ${formatDuration(Math.round(intervalSeconds * 1_000_000))}`]
+      : rateBps === undefined
+        ? []
+        : [formatBandwidth(rateBps)];
+  const packets = packetBytes === 0 ? [] : [`packets of ${packetBytes} bytes`];
+  const how = [`${kind} over ${protocol}`, ...packets, ...pace].join(", ");
+  return `${name}: ${source.node} to ${sink.node}, ${how}`;
+}
+
+/** `a to c by b`. */
+export function describeRoute({ node, to, by }: GivenRoute): string {
+  const end = to.link !== undefined && to.node !== undefined ? ` at ${to.node}` : "";
+  return `${node} to ${to.link ?? to.node}${end} by ${by}`;
+}
+
+/** What makes the routes; left out, there are those of the file alone. */
+function explainRoutes({ routing, routes = [] }: Experiment, section: Section): void {
+  const given = routes.map((route) => `${describeRoute(route)}${place(route.at.line)}`);
+  section(`routing ${routing ?? "none"}`, [
+    ...(routing === undefined ? [] : [routingWords[routing]]),
+    ...given,
+  ]);
+}
+
+const computedWords = "by the routes of least cost; nodes with several links forward";
+const routingWords: Readonly<Record<Routing, string>> = {
+  static: computedWords,
+  "static-ddijk": computedWords,
+  "static-old": computedWords,
+  session: computedWords,
+  manual: "by the routes that are given; nodes with several links forward",
+};
 
 /** What a packet meets from node to node. */
 function explainPaths(members: readonly LinkMember[]): string[] {

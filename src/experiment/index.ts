@@ -13,7 +13,10 @@ export {
   describeCondition,
   describeDeclaredBarrier,
   describeExtras,
+  describeFlow,
   describeQueue,
+  describeRoute,
+  describeTrace,
   explain,
 } from "./explain.ts";
 export { type RouteAddresses, routeAddresses } from "./given-routes.ts";

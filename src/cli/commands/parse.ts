@@ -14,7 +14,10 @@ import {
   describeCondition,
   describeDeclaredBarrier,
   describeExtras,
+  describeFlow,
   describeQueue,
+  describeRoute,
+  describeTrace,
   drawDot,
   drawSvg,
   type Experiment,
@@ -260,6 +263,12 @@ function describeExperiment(experiment: Experiment, syncServerReason: string): s
   }
   if (links.length > 0) lines.push(`links: ${links.length}`);
   for (const link of links) lines.push(...describeLink(link));
+  const { routing, routes = [], traffic = [] } = experiment;
+  if (routing !== undefined) lines.push(`routing: ${routing}`);
+  if (routes.length > 0) lines.push(`routes: ${routes.length}`);
+  lines.push(...routes.map((route) => `  ${describeRoute(route)}`));
+  if (traffic.length > 0) lines.push(`generated traffic: ${traffic.length}`);
+  lines.push(...traffic.map((flow) => `  ${describeFlow(flow)}`));
   if (programs.length > 0) lines.push(`programs: ${programs.length}`);
   for (const program of programs) {
     const kind = program.isStartCommand ? "  [start command]" : "";
@@ -277,12 +286,14 @@ function describeExperiment(experiment: Experiment, syncServerReason: string): s
 }
 
 function describeLink(link: Link): string[] {
-  const lines = [`  ${link.name}  ${link.kind}  netmask ${link.netmask}`];
-  for (const { node, port, address, toLink, fromLink, queue } of link.members) {
+  const cost = link.cost === undefined ? "" : `  cost ${link.cost}`;
+  const lines = [`  ${link.name}  ${link.kind}  netmask ${link.netmask}${cost}`];
+  for (const { node, port, address, toLink, fromLink, queue, trace } of link.members) {
     const to = describeShape(toLink);
     const from = describeShape(fromLink);
     const ways = to === from ? to : `to ${to}; from ${from}`;
-    const shape = queue === undefined ? ways : `${ways}; ${describeQueue(queue)}`;
+    const queued = queue === undefined ? ways : `${ways}; ${describeQueue(queue)}`;
+    const shape = trace === undefined ? queued : `${queued}; traced: ${describeTrace(trace)}`;
     lines.push(`    ${node}:${port}  ${address === "" ? "no address" : address}  ${shape}`);
   }
   return lines;

@@ -19,7 +19,12 @@ function write(name: string, text: string | Uint8Array): string {
   return file;
 }
 
-async function parse(file: string, format: "text" | "json" | "rows", set: string[] = []) {
+async function parse(
+  file: string,
+  format: "text" | "json" | "rows",
+  set: string[] = [],
+  explain = false,
+) {
   let out = "";
   let errors = "";
   const io = {
@@ -30,7 +35,7 @@ async function parse(file: string, format: "text" | "json" | "rows", set: string
       errors += text;
     },
   };
-  const exit = await runParse({ file, format, compat: false, set }, io);
+  const exit = await runParse({ file, format, compat: false, set, explain }, io);
   return { exit, out, errors };
 }
 
@@ -314,5 +319,60 @@ test("runParse() notices programs that nothing starts and commands for another s
   for (const command of ["echo x > y", "sh -c 'echo x >&2'", "x >& y", "echo export"]) {
     const { errors } = await parse(write("sh.ns", program(command)), "text");
     expect(errors, command).toBe("");
+  }
+});
+
+test("runParse() shows routing, costs, traces and generated traffic", async () => {
+  const file = write(
+    "all.ns",
+    `set ns [new Simulator]
+source tb_compat.tcl
+foreach name {a b c} { set $name [$ns node] }
+set l [$ns duplex-link $a $b 10Mb 0ms DropTail]
+set m [$ns duplex-link $b $c 10Mb 0ms DropTail]
+$l cost 3
+$l trace packet tcp
+$l trace_snaplen 200
+$m SetTraceParams $c monitor
+$ns rtproto Manual
+$a add-route $c $b
+$a add-route $m $b
+set udp [new Agent/UDP]
+$ns attach-agent $a $udp
+set null [new Agent/Null]
+$ns attach-agent $c $null
+$ns connect $udp $null
+set cbr [new Application/Traffic/CBR]
+$cbr set rate_ 2Mb
+$cbr attach-agent $udp
+$ns run
+`,
+  );
+  const { out } = await parse(file, "text");
+  for (const line of [
+    "  l  link  netmask 255.255.255.0  cost 3",
+    "    a:0  10.1.1.2  10 Mb/s, 0 ms; traced: packets, 200 bytes of each, only tcp",
+    "    c:0  10.1.2.3  10 Mb/s, 0 ms; traced: counts",
+    "routing: manual",
+    "routes: 2",
+    "  a to c by b",
+    "  a to m by b",
+    "generated traffic: 1",
+    "  cbr: a to c, cbr over udp, packets of 210 bytes, 2Mbps",
+  ]) {
+    expect(out.split("\n")).toContain(line);
+  }
+  const { out: explained } = await parse(file, "text", [], true);
+  for (const line of [
+    "  l  link, netmask 255.255.255.0, cost 3  (line 4)",
+    "    traced: packets, 200 bytes of each, only tcp",
+    "    at c: counts",
+    "routing manual",
+    "  by the routes that are given; nodes with several links forward",
+    "  a to c by b  (line 11)",
+    "generated traffic, 1 flow",
+    "  cbr: a to c, cbr over udp, packets of 210 bytes, 2Mbps  (line 18)",
+  ]) {
+    expect(explained.split("\n")).toContain(line);
   }
 });
