@@ -215,7 +215,11 @@ async function loadFor(argv: ParseArguments): Promise<Loaded> {
     return { ...loaded, experiment: undefined, diagnostics };
   }
   const advice = adviseOnPrograms(loaded.experiment, file);
-  return { ...loaded, diagnostics: [...loaded.diagnostics, ...advice] };
+  // Who shapes links is loaded for a file that has some.
+  const { links } = loaded.experiment;
+  const shapes =
+    links.length === 0 ? [] : (await import("../link-advice.ts")).adviseOnLinks(loaded.experiment);
+  return { ...loaded, diagnostics: [...loaded.diagnostics, ...shapes, ...advice] };
 }
 
 function print(loaded: Loaded, argv: ParseArguments, io: CommandOutput): void {

@@ -376,3 +376,29 @@ $ns run
     expect(explained.split("\n")).toContain(line);
   }
 });
+
+test("runParse() warns of links that no run can shape, at their place", async () => {
+  const file = write(
+    "shapes.yaml",
+    `nodes: [a, b]
+links:
+  fine: { between: [a, b], bandwidth: 10Mbps, delay: 2ms }
+  far: { between: [a, b], bandwidth: 10Mbps, delay: 1h }
+  fast: { between: [a, b], bandwidth: 100Gbps }
+  slow: { between: [a, b], bandwidth: 1bps }
+  shaky: { between: [a, b], delay: 1ms, jitter: 2ms }
+  early: { between: [a, b], queue: { kind: red, minThreshold: 20packets } }
+  long: { between: [a, b], queue: 10000000packets }
+  quick: { between: [a, b], bandwidth: 10Gbps }
+`,
+  );
+  const { exit, errors } = await parse(file, "text");
+  expect(exit).toBe(0);
+  const told = [...errors.matchAll(/shapes\.yaml:(\d+):\d+: warning\[LINK_SHAPE\]: (.*)/g)];
+  expect(told.map(([, line]) => line)).toEqual(["4", "5", "6", "7", "8", "9"]);
+  for (const [index, what] of [...["far", "fast", "slow", "shaky", "early", "long"].entries()]) {
+    expect(told[index]?.[2]).toContain(what);
+  }
+  expect(errors).toContain(":10:3: note[LINK_SHAPE]: link quick at a: bandwidth 10000 Mb/s");
+  expect(errors).toContain("--links none leaves the links of a run alone");
+});
