@@ -89,7 +89,12 @@ test.skipIf(!isRoot)(
     const more = "set c [$ns node]\nset m [$ns duplex-link $b $c 100Mb 5ms DropTail]";
     expect((await shaped("modify", "test", file("20ms", more))).code).toBe(0);
     expect((await shaped("link", "set", "test", "m", "delay=300ms")).code).toBe(0);
-    expect((await shaped("linktest", "test", "--level", "1")).code).toBe(1);
+    // What was set is asked for: only by the file is it bad.
+    const now = await shaped("linktest", "test", "--level", "1");
+    expect(now.stdout).toMatch(/^m +b > c +latency +300 ms +30\d/m);
+    expect(now.stdout).not.toContain(" bad ");
+    const byFile = ["linktest", "test", "--level", "1", "--asked", "file"];
+    expect((await shaped(...byFile)).code).toBe(1);
     expect((await shaped("down", "test")).stdout).toContain("run 1 failed");
     const { links, reasons } = readResult(directory);
     expect(links.map(({ name, asked }) => `${name} ${asked.delayUs}`)).toEqual([

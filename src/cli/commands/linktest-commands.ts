@@ -23,6 +23,11 @@ function timeout(text: string): number {
   throw new InvalidArgumentError("It must be a number of seconds up to 2000000, above 0.");
 }
 
+function asked(text: string): "now" | "file" {
+  if (text === "now" || text === "file") return text;
+  throw new InvalidArgumentError("It must be now or file.");
+}
+
 type LinktestOptions = Omit<LinktestArguments, "target" | "set" | keyof PlaceOptions> &
   PlaceOptions & { readonly set?: readonly string[] };
 
@@ -35,6 +40,12 @@ export function registerLinktestCommand(program: Command, setExit: (code: number
     .option("--start-level <n>", "first stage: 1 latency, 2 routing, 3 loss, 4 bandwidth", level, 1)
     .option("--level <n>", "last stage", level, 4)
     .option("--timeout <s>", "end it after so many seconds", timeout)
+    .option(
+      "--asked <what>",
+      "of links: now, with what was set since, or what the file says",
+      asked,
+      "now",
+    )
     .option("--kill", "end the linktest of an experiment, whoever has started it", false)
     .option("--plan", "of a file: only show what is probed, how long it takes", false)
     .option("--set <name=value>", "of a file: set a variable first", collect);

@@ -43,6 +43,8 @@ export interface LinktestArguments extends Omit<EventPartyArguments, "id"> {
   readonly startLevel: Level;
   readonly level: Level;
   readonly timeout?: number;
+  /** Of an experiment that is up: `now` is with what was set of its links since. */
+  readonly asked: "now" | "file";
   readonly kill: boolean;
   readonly plan: boolean;
   readonly json: boolean;
@@ -221,7 +223,7 @@ async function testExperiment(
     const ending = await withEventBus({ id: argv.target, ...argv }, party, world, (bus) =>
       requestLinktest({
         ...{ ...common, bus, interrupt: signals.interrupt },
-        args: `STARTAT=${startLevel} STOPAT=${level} `,
+        args: `STARTAT=${startLevel} STOPAT=${level} ${argv.asked === "now" ? "ASKED=now " : ""}`,
         ...(timeout === undefined ? {} : { timeoutMs: 1_000 * timeout }),
         onReport: (text, told) => {
           verdicts.push(...(told as readonly Verdict[]));

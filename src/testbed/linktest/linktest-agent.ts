@@ -12,6 +12,7 @@ import type { Clock } from "../../host/clock.ts";
 import {
   formatErrorRecord,
   type Level,
+  type LinktestMap,
   linktestLimits,
   planLinktest,
   type Verdict,
@@ -30,6 +31,7 @@ import { NodeNetwork } from "../node-network.ts";
 import type { NodeBackend } from "../nodes/index.ts";
 import type { Announcement } from "../run-bus.ts";
 import type { RunEventBody } from "../run-event.ts";
+import { linksAskedNow, type ProbedEdges, probedEdges } from "./links-now.ts";
 import { LinktestReports } from "./linktest-reports.ts";
 import { createNodeProbes } from "./node-probes.ts";
 import { type LinktestOutcome, runLinktest } from "./run-linktest.ts";
@@ -42,6 +44,7 @@ export interface LinktestAgentOptions {
   readonly syncPort: number;
   /** What the run is now. */
   readonly told: () => Told;
+  /** With what the old tools have set of links since; left out: they have set nothing. */
   readonly linksAsked?: ((experiment: Experiment) => Experiment) | undefined;
   readonly say: (body: RunEventBody) => void;
   /** Over the bus, to whoever listens. */
@@ -54,6 +57,11 @@ export interface Levels {
   readonly last: Level;
   /** Figures, and no verdict of the run. */
   readonly reportOnly?: boolean;
+  /**
+   * `now`: links are asked for what events and users made of them last. Left out: what the file
+   * says, and the old tools that change that. [LINKTEST 3.1]
+   */
+  readonly asked?: "now";
 }
 
 export class LinktestAgent implements ObjectAgent {
@@ -106,17 +114,15 @@ export class LinktestAgent implements ObjectAgent {
     await this.#tested;
   }
 
-  async #run({ first, last, reportOnly = false }: Levels): Promise<LinktestOutcome | undefined> {
+  async #run(levels: Levels): Promise<LinktestOutcome | undefined> {
     const { backend, clock, out, syncPort, told, say } = this.#options;
-    const { experiment: asked, tables = {} } = told();
-    const experiment = this.#options.linksAsked?.(asked) ?? asked;
-    const { syncServer } = experiment;
+    const { first, last, reportOnly = false } = levels;
+    const { syncServer } = told().experiment;
     if (syncServer === undefined) {
       this.#warn("its probes meet at the sync server, and the experiment has none");
       return undefined;
     }
-    const network = new NodeNetwork({ experiment, tables, standIn: (address) => address });
-    const map = network.linktest();
+    const { map, down } = this.#probed(levels);
     const plan = planLinktest(map, { first, last }, linktestLimits);
     const reports = new LinktestReports(this.#options.announce, reportOnly);
     const seconds = `about ${Math.ceil(plan.seconds)} s`;
@@ -129,7 +135,8 @@ export class LinktestAgent implements ObjectAgent {
     const cancel = new AbortController();
     this.#cancel = cancel;
     try {
-      const outcome = await runLinktest({
+      if (down.length > 0) reports.verdicts("latency", down);
+      const probed = await runLinktest({
         ...{ map, plan, clock, limits: linktestLimits, session: this.#sessions },
         host: createNodeProbes({ backend, syncServer, syncPort, directory }),
         interrupt: cancel.signal,
@@ -138,6 +145,7 @@ export class LinktestAgent implements ObjectAgent {
         lostByMachine: async () => (await backend.nodeLinks?.shaped?.lostByMachine()) ?? 0,
         shaperHealth: () => backend.nodeLinks?.shaped?.health,
       });
+      const outcome = { ...probed, verdicts: [...down, ...probed.verdicts] };
       const { verdicts, isCancelled } = outcome;
       for (const name of [file, "verdicts.json"]) {
         writeFileSync(join(directory, name), `${JSON.stringify(verdicts, null, 2)}\n`);
@@ -151,6 +159,18 @@ export class LinktestAgent implements ObjectAgent {
     } finally {
       this.#cancel = undefined;
     }
+  }
+
+  #probed({ asked }: Levels): ProbedEdges {
+    const { backend, told, linksAsked } = this.#options;
+    const { experiment: file, tables = {} } = told();
+    const mapOf = (experiment: Experiment): LinktestMap =>
+      new NodeNetwork({ experiment, tables, standIn: (address) => address }).linktest();
+    const table = backend.nodeLinks?.shaped?.table;
+    if (asked === undefined || table === undefined) {
+      return { map: mapOf(linksAsked?.(file) ?? file), down: [] };
+    }
+    return probedEdges(mapOf(linksAskedNow(file, table)), mapOf(file), table);
   }
 
   #warn(text: string): void {
@@ -174,7 +194,8 @@ function readLevels(args: string): Levels | string {
     return "STARTAT and STOPAT of a linktest are 1 to 4 (latency, routing, loss, bandwidth)";
   }
   if (first > last) return `STARTAT=${first} is behind STOPAT=${last}`;
-  return { first, last, reportOnly: getArg(args, "REPORTONLY") === "1" };
+  const reportOnly = getArg(args, "REPORTONLY") === "1";
+  return { first, last, reportOnly, ...(getArg(args, "ASKED") === "now" ? { asked: "now" } : {}) };
 }
 
 const levels = [1, 2, 3, 4] as const;

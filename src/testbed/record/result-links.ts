@@ -80,10 +80,20 @@ export function createResultLinks(links: readonly ResultLink[]): ResultLinks {
         const stages = found.get(nameOf(link.name, link.from, link.to));
         if (stages === undefined) return link;
         const back = found.get(nameOf(link.name, link.to, link.from));
-        return { ...link, ...judged([...stages.values()]), measured: measured(stages, back) };
+        const verdicts = [...stages.values()];
+        const now = { ...judged(verdicts), measured: measured(stages, back) };
+        return { ...link, ...lastAsked(verdicts), ...now };
       });
     },
   };
+}
+
+/** What events and users made of a link is what it was tested for. */
+function lastAsked(verdicts: readonly Verdict[]): Partial<Pick<ResultLink, "asked">> {
+  const edge = verdicts.at(-1)?.edge;
+  if (edge === undefined || !("isChanged" in edge)) return {};
+  const { bandwidthBps, delayMs, loss } = edge;
+  return { asked: { bandwidthBps, delayUs: Math.round(delayMs * 1_000), loss } };
 }
 
 const beforeChange = "before it was changed, ";
@@ -113,11 +123,13 @@ function rounded(value: number | null, scale: number): number | null {
   return value === null ? null : Math.round(value * scale);
 }
 
+/** Why it is that: what could not be told of a bad one makes it no worse. */
 function judged(verdicts: readonly Verdict[]): Pick<ResultLink, "verdict" | "why"> {
-  const why = verdicts.flatMap((one) => (one.why === "" ? [] : [`${one.stage}: ${one.why}`]));
   const has = (wanted: Verdict["verdict"]): boolean =>
     verdicts.some(({ verdict }) => verdict === wanted);
   const verdict = has("bad") ? "bad" : has("untestable") ? "untestable" : "ok";
+  const telling = verdicts.filter((one) => one.verdict === verdict && one.why !== "");
+  const why = telling.map((one) => `${one.stage}: ${one.why}`);
   return { verdict, ...(why.length === 0 ? {} : { why }) };
 }
 

@@ -41,6 +41,8 @@ export interface LinktestEdge {
    * much is offered. Left out: it fills. The text of the map does not say it.
    */
   readonly queueMinimum?: number;
+  /** It is what somebody made of it since, and not what the file asks. Only verdicts say so. */
+  readonly isChanged?: true;
 }
 
 export interface LinktestMap {

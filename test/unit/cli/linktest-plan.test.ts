@@ -32,6 +32,7 @@ async function plan(lines: readonly string[], more: object = {}) {
     target: file,
     plan: true,
     kill: false,
+    asked: "now",
     waitForServer: 0,
     startLevel: 1,
     level: 4,

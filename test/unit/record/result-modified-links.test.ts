@@ -103,6 +103,23 @@ describe("links of a run that was modified", () => {
     expect(resultOf(after.end(9_000).events, experiment).outcome).toBe("passed");
   });
 
+  it("gives of a bad link no reason that is none, and has what it was tested for", () => {
+    const { verdicts } = tested("l", ["a", "b"], "bad", 30);
+    const [first] = verdicts;
+    if (first === undefined) throw new Error("there is none");
+    const changed = { ...edge, link: "l", from: "a", to: "b", delayMs: 20, isChanged: true };
+    const both = [first, { ...first, stage: "loss", verdict: "untestable", why: "too few" }].map(
+      (one) => ({ ...one, edge: changed }),
+    ) as unknown as LinksTested["verdicts"];
+    const told = story().at(500, { ...tested("l", ["a", "b"], "bad"), verdicts: both });
+    const { reasons, links } = resultOf(told.end(9_000).events, experiment);
+    expect(reasons.map(({ message }) => message)).toEqual([
+      "the link l from a to b is not as asked for: latency: 30 ms came",
+    ]);
+    expect(links[0]).toMatchObject({ asked: { delayUs: 20_000 }, why: ["latency: 30 ms came"] });
+    expect(links[1]).toMatchObject({ asked: { delayUs: 1 }, verdict: "skipped" });
+  });
+
   it("is repeated by no command, nor is a run on machines that have joined a server", () => {
     const modifiedRun = story().at(1_000, modified({})).program(2_000, 9, { exitCode: 1 });
     const says = (told: Story, backend: Partial<RunResult["backend"]> = {}): string => {

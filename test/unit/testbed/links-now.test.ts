@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+// Goal: a linktest asks for what was asked last of each way of each link: by the file, or by who
+// has changed it since; a link that was set down is not probed.
+// Method: files read as text, and the table of a run with LINK events put into it; no network.
+import { describe, expect, it } from "vitest";
+import { readYamlExperiment } from "../../../src/boss/read-yaml.ts";
+import type { Experiment } from "../../../src/experiment/index.ts";
+import { findLinkObject, readLinkEvent } from "../../../src/network/link-args.ts";
+import { LinkTable } from "../../../src/network/link-table.ts";
+import { shapeLink } from "../../../src/network/model.ts";
+import { linksAskedNow, probedEdges } from "../../../src/testbed/linktest/links-now.ts";
+import { NodeNetwork } from "../../../src/testbed/node-network.ts";
+
+const text = `nodes: [a, b, c]
+links:
+  l: { between: [a, b], bandwidth: 10Mbps, delay: 5ms, loss: 1%, backward: { delay: 7ms } }
+  lan: { lan: [a, b, c], bandwidth: 10Mbps, delay: 4ms }
+`;
+const capacity = { backend: "a test", bandwidthBpsMax: 1e9, inFlightBytesMax: 1e9 };
+
+function begin() {
+  const { experiment } = readYamlExperiment(text, { file: "a.yaml", defaultEid: "e" });
+  if (experiment === undefined) throw new Error("there is none");
+  const shaped = experiment.links.map((link) => shapeLink(link));
+  const table = new LinkTable(capacity);
+  expect(table.add(shaped)).toEqual([]);
+  const mapOf = (of: Experiment) =>
+    new NodeNetwork({ experiment: of, tables: {}, standIn: (address) => address }).linktest();
+  return {
+    event(object: string, event: string, args = ""): void {
+      const found = findLinkObject(shaped, object);
+      const changes = found === undefined ? "none" : readLinkEvent(found, event, args);
+      if (typeof changes === "string") throw new Error(changes);
+      const planned = table.plan(changes);
+      if ("problem" in planned) throw new Error(planned.problem);
+      table.commit(planned);
+    },
+    probed() {
+      return probedEdges(mapOf(linksAskedNow(experiment, table)), mapOf(experiment), table);
+    },
+    asked(link: string): string[] {
+      return this.probed()
+        .map.edges.filter((edge) => edge.link === link)
+        .map(({ from, to, bandwidthBps, delayMs, loss, isChanged }) => {
+          const shape = `${bandwidthBps / 1e6} Mb/s ${delayMs} ms ${loss}`;
+          return `${from}>${to} ${shape}${isChanged === true ? " *" : ""}`;
+        });
+    },
+    isFile: () =>
+      linksAskedNow(experiment, table).links.every((it, at) => it === experiment.links[at]),
+  };
+}
+
+const file = ["a>b 10 Mb/s 5 ms 0.01", "b>a 10 Mb/s 7 ms 0.01"];
+
+describe("what a linktest asks of links", () => {
+  it("is what the file asks, of links that nobody has changed or that were reset", () => {
+    const run = begin();
+    expect([run.asked("l"), run.isFile()]).toEqual([file, true]);
+    run.event("l", "MODIFY", "DELAY=30");
+    run.event("l", "RESET");
+    expect([run.asked("l"), run.isFile()]).toEqual([file, true]);
+  });
+
+  it("is what was set last, of the ways that were changed", () => {
+    const run = begin();
+    run.event("l", "MODIFY", "DELAY=30 BANDWIDTH=2000");
+    expect(run.asked("l")).toEqual(["a>b 2 Mb/s 30 ms 0.01 *", "b>a 2 Mb/s 30 ms 0.01 *"]);
+    run.event("l", "RESET");
+    run.event("l-b", "MODIFY", "DELAY=40 PLR=0.1 LIMIT=9");
+    expect(run.asked("l")).toEqual([file[0], "b>a 10 Mb/s 40 ms 0.1 *"]);
+    const [, back] = run.probed().map.edges;
+    expect(back?.queueLimit).toEqual({ limit: 9, unit: "packets" });
+    run.event("l", "CLEAR");
+    expect(run.asked("l")).toEqual(["a>b 100 Mb/s 0 ms 0 *", "b>a 100 Mb/s 0 ms 0 *"]);
+  });
+
+  it("is of a LAN what a packet meets at both members", () => {
+    const run = begin();
+    run.event("lan-c", "MODIFY", "DELAY=20");
+    const told = run.asked("lan");
+    expect(told).toContain("a>b 10 Mb/s 4 ms 0");
+    expect(told).toContain("a>c 10 Mb/s 22 ms 0 *");
+    expect(told).toContain("c>b 10 Mb/s 22 ms 0 *");
+    run.event("lan", "MODIFY", "PIPE=path DELAY=20");
+    expect(new Set(run.asked("lan").map((edge) => edge.slice(4)))).toEqual(
+      new Set(["10 Mb/s 20 ms 0 *"]),
+    );
+  });
+
+  it("is nothing while it is set down, and untestable with what to do", () => {
+    const run = begin();
+    run.event("l-a", "DOWN");
+    run.event("lan-c", "DOWN");
+    expect(run.asked("l")).toEqual([]);
+    expect(run.asked("lan")).toEqual(["a>b 10 Mb/s 4 ms 0", "b>a 10 Mb/s 4 ms 0"]);
+    const { down } = run.probed();
+    expect(down).toHaveLength(6);
+    for (const { verdict, why } of down) {
+      expect([verdict, why]).toEqual(["untestable", expect.stringContaining("muster link up")]);
+    }
+    run.event("l", "UP");
+    expect(run.asked("l")).toEqual(file);
+  });
+});
