@@ -89,7 +89,9 @@ export function judgeLatency(
   const told = (count: number, ms: number, how: string): string =>
     `${count} of ${samples} packets were more than ${ms} ms ${how} than asked for`;
   if (early >= Math.max(earlyPacketsMin, samples * earlyShareMin)) {
-    return { ...facts, verdict: "bad", why: told(early, delayLowMs, "earlier") };
+    // V3: those that are not early say nothing for the link.
+    const rest = early === samples ? "" : ", and a machine can be late with the others";
+    return { ...facts, verdict: "bad", why: `${told(early, delayLowMs, "earlier")}${rest}` };
   }
   if (2 * late < samples) return { ...facts, verdict: "ok", why: "" };
   const why = told(late, delayHighMs, "later");
@@ -189,10 +191,13 @@ function told({ edge, packets }: LossProbe, lost: number): string {
   return `${lost} of ${packets} packets (asked for: ${expected})`;
 }
 
+/** Beyond a million nobody can picture it, and what is assumed of honest links is not so exact. */
 function chance(rare: number): string {
-  return rare === 0
-    ? ""
-    : `, which an honest link does once in ${Number((1 / rare).toPrecision(2))}`;
+  if (rare === 0) return "";
+  const honest = ", which an honest link does";
+  if (rare < 1e-6) return `${honest} less than once in a million times`;
+  const times = String(Number((1 / rare).toPrecision(2))).replace(/\B(?=(\d{3})+$)/g, ",");
+  return `${honest} once in ${times} times`;
 }
 
 export interface RateSample {
@@ -264,8 +269,12 @@ function troubleOfRate(
   }
   const offered = sentBps * (1 - loss);
   if (offered >= wantedBps) return undefined;
-  return `the sender offered ${Math.round(offered)} b/s only: the probe is at fault`;
+  const told = `${inMbps(offered)} Mb/s only, and ${inMbps(wantedBps)} would tell`;
+  return `the sender offered ${told}: the probe is at fault`;
 }
+
+/** Four digits are more than a probe can tell. */
+const inMbps = (bps: number): number => Number((bps / 1e6).toPrecision(4));
 
 /** One answer is enough: what is lost on the way is judged where it is lost. [LINKTEST 6.3] */
 export function judgeRoute(edge: Route, sent: number, received: number): Verdict {

@@ -46,6 +46,8 @@ export class RunLinkAgents {
   /** What was said of links that ask for too much, and of events to come: once each. */
   readonly #overloads = new Set<string>();
   readonly #foreseen = new Set<string>();
+  /** What time 0 found of packets that were late or lost. */
+  #before: Pick<ShaperHealth, "late" | "dropped"> = { late: 0, dropped: 0 };
   #door: LinkDoor | undefined;
 
   private constructor(options: RunLinkAgentsOptions) {
@@ -111,6 +113,8 @@ export class RunLinkAgents {
   /** Time 0. */
   startTime(): void {
     this.#tellTrouble("before time 0 ");
+    const { late = 0, dropped = 0 } = this.#shaped?.health ?? {};
+    this.#before = { late, dropped };
     void this.traces?.begin();
   }
 
@@ -152,7 +156,11 @@ export class RunLinkAgents {
     await this.traces?.close();
     // Who shapes may be gone, which has been said.
     await this.#shaped?.refresh?.().catch(() => undefined);
-    this.#tellTrouble("");
+    const { late, dropped } = this.#before;
+    const health = this.#shaped?.health;
+    // What there was before time 0 was told then, and is in the figures of all.
+    if (late + dropped === 0) this.#tellTrouble("");
+    else if (health?.late !== late || health.dropped !== dropped) this.#tellTrouble("in all ");
   }
 
   #tellTrouble(when: string): void {

@@ -78,7 +78,7 @@ export function probedEdges(map: LinktestMap, file: LinktestMap, table: Table): 
     map: { ...map, edges: edges.filter((edge) => !isDown(edge)) },
     down: edges.filter(isDown).map((edge) => {
       const why = `${edge.link} was set down: muster link up lets packets through again`;
-      return untestable("latency", edge, why);
+      return { ...untestable("latency", edge, why), expected: edge.delayMs };
     }),
   };
 }

@@ -135,13 +135,14 @@ export class LinktestAgent implements ObjectAgent {
     const cancel = new AbortController();
     this.#cancel = cancel;
     try {
-      if (down.length > 0) reports.verdicts("latency", down);
+      if (first > 1 && down.length > 0) reports.verdicts("latency", down);
       const probed = await runLinktest({
         ...{ map, plan, clock, limits: linktestLimits, session: this.#sessions },
         host: createNodeProbes({ backend, syncServer, syncPort, directory }),
         interrupt: cancel.signal,
         onProgress: (...progress) => reports.pass(...progress),
-        onVerdicts: (...judged) => reports.verdicts(...judged),
+        onVerdicts: (stage, judged) =>
+          reports.verdicts(stage, stage === "latency" ? [...down, ...judged] : judged),
         lostByMachine: async () => (await backend.nodeLinks?.shaped?.lostByMachine()) ?? 0,
         shaperHealth: () => backend.nodeLinks?.shaped?.health,
       });

@@ -57,6 +57,17 @@ describe("loss", () => {
   const [probe] = lossProbes(planOf(30));
   if (probe === undefined) throw new Error("nothing was planned");
 
+  it("that no honest link has is told of in numbers that can be read", () => {
+    const { packets, edge: asked, tooMany } = probe;
+    const why = (lost: number) =>
+      judgeLoss(probe, { sent: packets, received: packets - lost, overflowed: 0 }).why;
+    expect(asked.loss).toBeGreaterThan(0);
+    expect(why(tooMany)).toMatch(/, which an honest link does once in \d{1,3}(?:,\d{3})* times$/);
+    expect(why(3 * tooMany)).toMatch(
+      /, which an honest link does less than once in a million times$/,
+    );
+  });
+
   it("is called bad in less than the stated share of honest runs of 60 directions", () => {
     const random = seeded(1);
     let bad = 0;
@@ -194,7 +205,9 @@ describe("latency", () => {
     const delaysMs = Array.from({ length: count }, (_, packet) => (packet % 5 === 0 ? 0.2 : 40));
     expect(judgeLatency(there, { sent: count, delaysMs }, probe)).toMatchObject({
       verdict: "bad",
-      why: expect.stringContaining("earlier than asked for"),
+      why: expect.stringMatching(
+        /earlier than asked for, and a machine can be late with the others$/,
+      ),
     });
   });
 
@@ -285,6 +298,14 @@ describe("bandwidth", () => {
     const least = Math.ceil((probe.edge.bandwidthBps * 1.015) / (1 - probe.edge.loss));
     expect(verdictOf(sample(1, { sentBps: least }))).toBe("ok");
     expect(verdictOf(sample(1, { sentBps: least - 1 }))).toBe("untestable");
+  });
+
+  it("tells what was offered in the units of the table (V5)", () => {
+    const bps = probe.edge.bandwidthBps;
+    expect(judgeRate(probe, sample(1, { sentBps: 1_973_814 })).why).toBe(
+      `the sender offered ${Number((1.973814 * (1 - probe.edge.loss)).toPrecision(4))} Mb/s only, ` +
+        `and ${Number(((bps * 1.015) / 1e6).toPrecision(4))} would tell: the probe is at fault`,
+    );
   });
 
   it("that is small by no more than the delay node was late is no verdict (V6)", () => {
