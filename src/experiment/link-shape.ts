@@ -2,6 +2,8 @@
 // What directions of links ask for: what two of them make up one after the other, whether they are
 // the same, and the queue of whoever says nothing. Pure.
 import type { LinkShape, QueueShape } from "./model.ts";
+import { applyFunction } from "./tcl/functions.ts";
+import { Double } from "./tcl/number.ts";
 
 /** The queue of a file that says nothing of it; of RED, what NS files start from. [EMULAB-NS 7] */
 export const presetQueue: QueueShape = {
@@ -66,7 +68,12 @@ export function shareOf<Change extends PathChange>(
  * NS files, so that the same loss is the same number in either language.
  */
 export function halfOf(whole = 0): number {
-  return whole === 0 ? 0 : 1 - Math.sqrt(1 - whole);
+  return whole === 0 ? 0 : 1 - squareRoot(1 - whole);
+}
+
+function squareRoot(value: number): number {
+  const root = applyFunction("sqrt", [new Double(value)]);
+  return root instanceof Double ? root.value : Number(root);
 }
 
 /**
