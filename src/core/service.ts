@@ -264,6 +264,11 @@ export class Service {
     return this.#topics.read(scope, topic, after);
   }
 
+  /** The number of the newest message of a topic, 0 for none. */
+  topicLast(scope: string, topic: string): number {
+    return this.#topics.lastOf(scope, topic);
+  }
+
   /** Every payload that a message refers to. */
   payloads(): Iterable<number> {
     return this.#topics.payloads();

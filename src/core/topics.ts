@@ -75,6 +75,11 @@ export class Topics {
     return found?.places(after, this.#limits.messagesPerReadMax) ?? [];
   }
 
+  /** The number of the newest message, 0 for none. */
+  lastOf(scope: string, topic: string): number {
+    return this.#scopes.get(scope)?.topics.get(topic)?.last ?? 0;
+  }
+
   /** Every payload that a message refers to. */
   *payloads(): Iterable<number> {
     for (const scope of this.#scopes.scopes.values()) {

@@ -351,6 +351,11 @@ export class Host implements PortHost {
       this.#payloads.read(this.#core.readTopic(scope, topic, after), bytesMax),
   };
 
+  /** The number of the newest message of a topic that is known here, 0 for none. */
+  topicLast(scope: string, topic: string): number {
+    return this.#core.topicLast(scope, topic);
+  }
+
   /** Of one barrier, or of a page of them, or of all. */
   describe(scope: string, barrier?: string, page?: BarrierPageAsk): ScopeDescription {
     return this.#core.describe(scope, barrier, page);

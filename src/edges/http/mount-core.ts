@@ -89,6 +89,8 @@ export function mountCore({
   };
   const topics = new TopicCalls({
     ...{ connect, edge: `${edge}/topics`, topics: shards.topics, clock },
+    lastOf: (scope, topic) => shards.of(scope).topicLast(scope, topic),
+    catchUp: shards.isShared ? (scope) => shards.of(scope).catchUp() : undefined,
   });
   const drivers = new QuorumDrivers({
     ...{ connect, edge: `${edge}/drivers`, clock },

@@ -22,6 +22,10 @@ export interface TopicCallsOptions {
   readonly edge: string;
   readonly topics: TopicLink;
   readonly clock: Clock;
+  /** The number of the newest message of a topic that is known here, 0 for none. */
+  lastOf(scope: string, topic: string): number;
+  /** Of a log of several servers: resolves when what any of them has told is known here. */
+  readonly catchUp: ((scope: string) => Promise<void>) | undefined;
 }
 
 /** Where a reader is. */
@@ -132,6 +136,23 @@ export class TopicCalls {
       throw new HttpError("unavailable", `the topic cannot be read: ${String(error)}`);
     });
     return found.map((message) => this.#decoder.decode(message));
+  }
+
+  /**
+   * Whoever has a number that the topic never gave has read another one, of a scope that has ended
+   * or of another name. @throws HttpError (invalid)
+   */
+  async expectWithin({ scope, topic, after }: Offset): Promise<void> {
+    const { lastOf, catchUp } = this.#options;
+    if (after <= lastOf(scope, topic)) return;
+    // Another server may have told the number, and this one be behind it.
+    await catchUp?.(scope).catch(() => {
+      throw new HttpError("unavailable", "where the topic stands is not known now; try again");
+    });
+    const last = lastOf(scope, topic);
+    if (after <= last) return;
+    const message = `there is no message ${after} in topic ${topic}, which has ${last}`;
+    throw new HttpError("invalid", message);
   }
 
   /**

@@ -40,7 +40,8 @@ function createTopics(): { readonly store: MemoryPayloads; readonly topics: Topi
 describe("by a request", () => {
   it("that publishes: the mailbox is full", async () => {
     const { store, topics } = createTopics();
-    const options = { connect: fullCore(), edge: "e", topics, clock: systemClock };
+    const known = { lastOf: () => 0, catchUp: undefined };
+    const options = { connect: fullCore(), edge: "e", topics, clock: systemClock, ...known };
     const calls = new TopicCalls(options);
     await expect(calls.publish("s", "t", '"m"')).rejects.toThrow("mailboxCommandsMax");
     expect(store.size).toBe(0);

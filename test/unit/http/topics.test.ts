@@ -52,6 +52,21 @@ describe("topics by requests", () => {
     expect((await call("GET", "/v1/topics/t?scope=other")).body).toEqual({ messages: [], last: 0 });
   });
 
+  it("a number that the topic never gave is refused, also where there is no topic", async () => {
+    bench = await HttpBench.start();
+    await publish("one");
+    for (const [path, last] of [
+      ["t?after=2", 1],
+      ["t?after=2&timeoutMs=60000", 1],
+      ["other?after=1", 0],
+      ["t?scope=other&after=1", 0],
+    ] as const) {
+      const { status, body } = await call("GET", `/v1/topics/${path}`);
+      expect([status, body["code"]]).toEqual([400, "invalid"]);
+      expect(body["message"]).toContain(`, which has ${last}`);
+    }
+  });
+
   it("a message deeper than can be written again keeps nobody from those behind it", async () => {
     bench = await HttpBench.start();
     const deep = `${"[".repeat(100_000)}${"]".repeat(100_000)}`;

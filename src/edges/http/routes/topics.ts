@@ -88,6 +88,7 @@ export function createTopicRoutes(options: TopicRoutesOptions): readonly Route[]
         const { scope, params: which, query, gone } = call;
         const { after, timeoutMs } = query;
         const offset = { scope, topic: which.topic, after };
+        await topics.expectWithin(offset);
         let found = await topics.read(offset);
         if (found.length === 0 && timeoutMs > 0) {
           judge(call, { kind: "topic-follow", scope, topic: which.topic, connection: 0 });
