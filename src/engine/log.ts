@@ -81,6 +81,11 @@ export interface Log {
    */
   trim?(through: number): Promise<void>;
   /**
+   * How the log is kept now, where others can change that: its first entry, and what is wrong.
+   * @throws LogError while nobody says
+   */
+  examine?(): Promise<{ readonly first: number; readonly objection?: string | undefined }>;
+  /**
    * A sequence behind all entries that anybody has been told of when this is called: who has read
    * up to it has missed nothing. Where it is absent `head` says it. @throws LogError
    */

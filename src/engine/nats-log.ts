@@ -28,6 +28,7 @@ import {
   explainWrite,
   natsFormat,
   notFound,
+  objectToKeeping,
   openNatsStream,
   type StreamWish,
 } from "./nats-stream.ts";
@@ -58,6 +59,7 @@ export class NatsLog implements Log {
   /** J4. */
   readonly trim?: (through: number) => Promise<void>;
   readonly #link: NatsLink;
+  readonly #place: NatsPlace;
   readonly #stream: string;
   readonly #clock: LogClock;
   readonly #client: JetStreamClient;
@@ -78,6 +80,7 @@ export class NatsLog implements Log {
 
   private constructor(link: NatsLink, { place, clock }: NatsLogOptions) {
     this.#link = link;
+    this.#place = place;
     this.#stream = place.stream;
     this.#clock = clock;
     this.#client = jetstream(link.connection, { timeout: natsAckMs });
@@ -185,6 +188,19 @@ export class NatsLog implements Log {
       throw new LogError(`NATS does not say where the log ends: ${textOf(error)}`, {
         ...{ definite: true, cause: error },
       });
+    }
+  }
+
+  /** @throws LogError */
+  async examine(): Promise<{ readonly first: number; readonly objection?: string | undefined }> {
+    const { stream } = this.#place;
+    try {
+      const info = await this.#link.manager.streams.info(stream);
+      const objection = objectToKeeping(info, streamWish(this.#place));
+      return { first: info.state.first_seq, objection };
+    } catch (error) {
+      const message = `NATS does not say how the log is kept: ${textOf(error)}`;
+      throw new LogError(message, { definite: true, cause: error });
     }
   }
 

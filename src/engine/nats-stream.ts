@@ -101,7 +101,7 @@ export function notFound(error: unknown): undefined {
 }
 
 function check(info: StreamInfo, { name, subject, what, shard }: StreamWish, replicas: number) {
-  const { description = "", subjects, discard, max_age, num_replicas } = info.config;
+  const { description = "", num_replicas } = info.config;
   const isOurs = description.startsWith(`${what}, `);
   const rest = isOurs ? description.slice(what.length) : "";
   const pattern = /^, format (\d+)(?:, shard (\d+) of (\d+))?$/;
@@ -119,17 +119,26 @@ function check(info: StreamInfo, { name, subject, what, shard }: StreamWish, rep
   const found = count === undefined ? undefined : { index: Number(index), count: Number(count) };
   const objection = objectToShards(name, shard, found);
   if (objection !== undefined) throw wrong(objection);
-  if (!subjects.includes(subject) || discard !== "new" || max_age !== 0) {
-    throw wrong(
-      `the stream ${name} of NATS was changed: it must take ${subject}, discard new messages when it is full, and keep them without an age`,
-    );
-  }
+  const changed = objectToKeeping(info, { name, subject });
+  if (changed !== undefined) throw wrong(changed);
   if (num_replicas !== replicas) {
     const has = `the stream ${name} of NATS has ${num_replicas} replicas, not ${replicas}`;
     const say = `say ?replicas=${num_replicas} in the name of the log, or change the stream`;
     throw wrong(`${has}; ${say}`);
   }
   return info;
+}
+
+/** @returns why messages do not come in, or do not stay, as the stream is now. */
+export function objectToKeeping(
+  { config }: StreamInfo,
+  { name, subject }: Pick<StreamWish, "name" | "subject">,
+): string | undefined {
+  const { subjects, discard, max_age, max_msgs_per_subject: each } = config;
+  const isKept = discard === "new" && max_age === 0 && (each ?? -1) <= 0;
+  if (subjects.includes(subject) && isKept) return undefined;
+  const must = `it must take ${subject}, discard new messages when it is full, and keep them`;
+  return `the stream ${name} of NATS was changed: ${must} without an age or a number for each subject`;
 }
 
 /** The number of logs is fixed when the first server makes them: it decides where a scope is. */

@@ -136,6 +136,9 @@ export class Host implements PortHost {
     return this.#appender.isLogAway;
   }
 
+  /** What is wrong with how the log is kept (log-care.ts). */
+  logObjection: string | undefined;
+
   /** Whether the log has been replayed; before that nobody can be told what is known of them. */
   get isStarted(): boolean {
     return this.#own.link !== undefined && !this.#closed;

@@ -68,6 +68,11 @@ export class Shards {
     return this.hosts.flatMap(({ isLogAway }, index) => (isLogAway ? [index] : []));
   }
 
+  /** What is wrong with how their logs are kept. */
+  get objections(): readonly string[] {
+    return this.hosts.flatMap(({ logObjection }) => logObjection ?? []);
+  }
+
   /** What is in the cores, and what is on its way there. */
   figures(): CoreFigures & { readonly mailboxCommands: number } {
     const all = this.hosts.map((host) => host.figures());

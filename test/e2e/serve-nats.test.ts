@@ -61,6 +61,10 @@ async function arrived(session: Session, barrier: string, count: number): Promis
   }
 }
 
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await sleep(systemClock, 20);
+}
+
 const scope = { scope: "p/e", leaseMs: 60_000 } as const;
 
 describe("muster serve --log nats:", () => {
@@ -159,6 +163,27 @@ describe("muster serve --log nats:", () => {
     await session.countBarrier("b").init(1);
     expect(await again).toMatchObject({ generation: 1, error: 0 });
     await session.close();
+  });
+
+  it.each([
+    ["its stream is purged", /entries 1 to \d+ of the log are gone, and no snapshot stands/],
+    ["its stream is told to drop the oldest", /stream t of NATS was changed: it must/],
+  ])("says that it is not ready when %s", async (what, expected) => {
+    const broker = await startBroker();
+    const { url, command } = await serve(broker, "a");
+    expect((await fetch(`${url}/readyz`)).status).toBe(200);
+    const connection = await connectNats({ servers: broker.address });
+    const { streams } = await jetstreamManager(connection);
+    if (what === "its stream is purged") await streams.purge("t");
+    else await streams.update("t", { discard: "old", max_msgs: 10_000 });
+    while ((await fetch(`${url}/readyz`)).status === 200) await sleep(systemClock, 50);
+    expect(await (await fetch(`${url}/readyz`)).text()).toMatch(expected);
+    await until(() => expected.test(command.stderr));
+    if (what !== "its stream is purged") {
+      await streams.update("t", { discard: "new" });
+      while ((await fetch(`${url}/readyz`)).status !== 200) await sleep(systemClock, 50);
+    }
+    await connection.close();
   });
 
   it("ends in a stated time when NATS is gone for good, and says what that means", async () => {

@@ -14,6 +14,7 @@ import {
 import { systemClock } from "../../host/clock.ts";
 import { Host } from "../../host/host.ts";
 import type { SnapshotSource } from "../../host/host-options.ts";
+import { LogCare } from "../../host/log-care.ts";
 import type { Logger } from "../../host/logger.ts";
 import { Shards } from "../../host/shards.ts";
 import { SnapshotKeeper } from "../../host/snapshot-keeper.ts";
@@ -136,8 +137,27 @@ async function openHost(options: EngineOptions, { shard, log, closes }: HostPart
       follow: (onNews) => followInThread(data, onNews),
     });
     closes.push(() => keeper.close());
+    const care = new LogCare({
+      ...{ log, clock: systemClock, logger },
+      newestSnapshot: () => newestSnapshot(plan.log, place),
+      onLook: (objection) => {
+        host.logObjection = objection;
+      },
+    });
+    closes.push(async () => care.close());
   }
   return host;
+}
+
+/** The entry that it is behind, 0 when there is none. @throws LogError */
+async function newestSnapshot(log: string, place: ReturnType<typeof placeOf>): Promise<number> {
+  const snapshots = await openSnapshots(log, place, () => undefined);
+  try {
+    const listed = await snapshots.list();
+    return Math.max(0, ...listed.map((one) => ("manifest" in one ? one.manifest.sequence : 0)));
+  } finally {
+    await snapshots.close();
+  }
 }
 
 /** Which of several it is about. */

@@ -60,6 +60,7 @@ export function mountCore({
     },
   });
   door.addReadiness(() => whyNotReady(shards));
+  door.addReadiness(() => shards.objections);
   const scopes = new ScopeQuota(bounds, metrics, (scope) => facts.hasScope(scope));
   const quota = new TokenQuota({
     ...{ bounds, metrics },

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+// Goal: a log that is not kept as the next start needs it is noticed, one that is cut behind a
+// snapshot is not (C1), and who does not answer changes nothing (C2). Method: what a log says and
+// where snapshots are is set by the test, under a clock that it moves; with a real nats-server it
+// is in test/e2e/serve-nats.test.ts.
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { LogCare } from "../../../src/host/log-care.ts";
+import { VirtualClock } from "../../../src/testing/virtual-clock.ts";
+
+let clock: VirtualClock;
+let kept: { first: number; objection?: string } | Error;
+let snapshot: number;
+let snapshotsAsked: number;
+let found: string | undefined;
+let lines: string[];
+let care: LogCare;
+beforeEach(() => {
+  clock = new VirtualClock();
+  [kept, snapshot, snapshotsAsked, found, lines] = [{ first: 1 }, 0, 0, undefined, []];
+  care = new LogCare({
+    log: {
+      examine: async () => {
+        if (kept instanceof Error) throw kept;
+        return kept;
+      },
+    },
+    newestSnapshot: async () => {
+      snapshotsAsked += 1;
+      return snapshot;
+    },
+    clock,
+    logger: { log: (level, line) => void lines.push(`${level} ${line}`) },
+    onLook: (objection) => {
+      found = objection;
+    },
+  });
+});
+afterEach(() => care.close());
+
+async function look(): Promise<void> {
+  await clock.pass(5_000_000);
+  for (let turn = 0; turn < 10; turn += 1) await Promise.resolve();
+}
+
+it("C1: entries may be gone as far as a snapshot stands for them", async () => {
+  await look();
+  expect([found, snapshotsAsked]).toEqual([undefined, 0]);
+  [kept, snapshot] = [{ first: 38 }, 37];
+  await look();
+  await look();
+  expect([found, snapshotsAsked, lines]).toEqual([undefined, 1, []]);
+  kept = { first: 39 };
+  await look();
+  await look();
+  expect(found).toBe("entries 38 to 38 of the log are gone, and no snapshot stands for them");
+  expect(lines).toEqual([expect.stringContaining(`error ${found}; until`)]);
+  snapshot = 38;
+  await look();
+  expect(found).toBe(undefined);
+  expect(lines.at(-1)).toBe("warn the log is kept as it has to be again");
+});
+
+it("C2: who does not answer changes nothing", async () => {
+  kept = { first: 1, objection: "it was changed" };
+  await look();
+  expect(found).toBe("it was changed");
+  kept = new Error("away");
+  await look();
+  expect(found).toBe("it was changed");
+  kept = { first: 1 };
+  await look();
+  expect(found).toBe(undefined);
+});
