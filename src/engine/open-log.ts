@@ -100,13 +100,24 @@ export async function openLocalLog(
 }
 
 /**
- * The file of a log is made before that of its topics: one that is not there, or empty, beside
- * messages was lost, and a new one would say nothing of that. @throws LogError (definite)
+ * The file of a log is made before those of its topics and its snapshots: one that is not there, or
+ * empty, beside messages was lost, and so was one that is empty beside a file of snapshots. A new
+ * one would say nothing of that. @throws LogError (definite)
  */
 async function checkNotLost(file: string): Promise<void> {
   const topics = `${file}.topics`;
-  const isThere = (statSync(file, { throwIfNoEntry: false })?.size ?? 0) > 0;
-  if (isThere || !existsSync(topics)) return;
+  const bytes = statSync(file, { throwIfNoEntry: false })?.size;
+  if (bytes !== undefined && bytes > 0) return;
+  if (existsSync(topics)) await checkNoMessages(file, topics);
+  // The file that is made for a log has a layout before that of its snapshots is made.
+  if (bytes === undefined || !existsSync(`${file}.snapshots`)) return;
+  const found = `${file} is empty, and ${file}.snapshots is there, which is made after it`;
+  const help = "restore it from a backup, or remove both as well as those beside them to begin anew";
+  throw new LogError(`${found}: ${help}`, { definite: true });
+}
+
+/** @throws LogError (definite) */
+async function checkNoMessages(file: string, topics: string): Promise<void> {
   const { SqlitePayloads } = await import("./sqlite-payloads.ts");
   const payloads = SqlitePayloads.open(topics);
   const { lastId } = payloads;

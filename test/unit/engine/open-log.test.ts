@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, rmSync, truncateSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { openLog, openPayloads } from "../../../src/engine/open-log.ts";
+import { openLog, openPayloads, openSnapshots } from "../../../src/engine/open-log.ts";
 import { systemClock } from "../../../src/host/clock.ts";
 
 let folder = "";
@@ -37,6 +37,17 @@ describe("openLog()", () => {
     await expect(open()).rejects.toThrow(text);
     await expect(open()).rejects.toThrow(text);
     rmSync(`${file}.topics`);
+    await (await open()).close();
+  });
+
+  it("refuses a file that was emptied beside that of its snapshots, each time", async () => {
+    await begin(0);
+    await (await openSnapshots(`sqlite:${file}`, { clock: systemClock })).close();
+    truncateSync(file);
+    const text = `${file} is empty, and ${file}.snapshots is there`;
+    await expect(open()).rejects.toThrow(text);
+    await expect(open()).rejects.toThrow(text);
+    rmSync(`${file}.snapshots`);
     await (await open()).close();
   });
 
