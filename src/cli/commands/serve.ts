@@ -18,6 +18,7 @@ import type { LinkHealth } from "../../testbed/link-metrics.ts";
 import { runExperiment } from "../../testbed/run.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError, type CommandIo } from "../io.ts";
+import { plainLines } from "../plain-lines.ts";
 import { StopSignals } from "../stop-signals.ts";
 import { oldTools } from "../tools.ts";
 import { commandError, serveExitCodes, stateOf } from "./serve-client.ts";
@@ -183,8 +184,7 @@ function createServeLogger(io: CommandIo): Logger {
   return {
     log(level, message) {
       const isAudit = message.startsWith("audit: ");
-      // What follows a line is never taken for one of the server's, whoever chose the words in it.
-      const text = message.replace(/[\r\n]+/g, "\n  ");
+      const text = plainLines(message);
       if (level === "warn" || level === "error" || isAudit) io.stderr(`muster: ${text}\n`);
     },
   };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // One request: finds its route, lets the caller in or not, checks what it carries, and writes what
 // the handler says. Every way out is an answer; a fault of ours is a 500 that says so.
+import { isUtf8 } from "node:buffer";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { z } from "zod";
 import { assert } from "../../core/assert.ts";
@@ -102,14 +103,14 @@ async function readCall(
   { request, routes, door }: RequestOptions,
   gone: Departure,
 ): Promise<Asked> {
-  const { route, params, given } = routes.seek(request);
+  const { route, params, given, repeated } = routes.seek(request);
   const { access, body, query, isScoped } = route;
   const caller =
     access === "anyone"
       ? { role: "observer" as const, token: "open", address: "unknown", account: "open" }
       : door.access.identify(request);
   if (access !== "anyone") checkAction(caller, access);
-  checkQueryNames(route, given);
+  checkQueryNames(route, given, repeated);
   const { scope: asked, ...rest } = given;
   const call = {
     caller,
@@ -124,13 +125,18 @@ async function readCall(
 }
 
 /**
- * One that is misspelt is not passed over: a wait would be in another scope. What tells how the
- * server is takes any, as balancers of load may add some. @throws HttpError
+ * One that is misspelt is not passed over: a wait would be in another scope; nor is one of two that
+ * are the same. What tells how the server is takes any, as balancers of load may add some.
+ * @throws HttpError
  */
-function checkQueryNames(route: Route, given: Sought["given"]): void {
+function checkQueryNames(route: Route, given: Sought["given"], repeated: string | undefined): void {
   const { method, path, query, isScoped, access } = route;
   const names = Object.keys(given);
   if (names.length === 0 || access === "anyone") return;
+  if (repeated !== undefined) {
+    const what = `the query has ${JSON.stringify(repeated)} more than once; say it once`;
+    throw new HttpError("invalid", what);
+  }
   const known = [...(isScoped ? ["scope"] : []), ...fieldsOf(query)];
   const unknown = names.find((name) => !known.includes(name));
   if (unknown === undefined) return;
@@ -243,7 +249,9 @@ function readText(request: IncomingMessage, bytesMax: number): Promise<string | 
     request.on("data", onData);
     request.on("end", () => {
       if (pieces > 1) bodies.delete(request);
-      resolve(read.toString("utf8", 0, bytes));
+      // Names would be other ones: what is no character becomes U+FFFD, whatever it was.
+      if (isUtf8(read.subarray(0, bytes))) resolve(read.toString("utf8", 0, bytes));
+      else reject(new HttpError("invalid", "the body is not UTF-8; see /openapi.json"));
       // The request is kept as long as it waits; what came with it need not be.
       read = noBytes;
     });

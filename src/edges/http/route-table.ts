@@ -28,6 +28,8 @@ export interface FoundRoute {
 export interface Sought extends FoundRoute {
   /** The query, of each name the last. */
   readonly given: Readonly<Record<string, string>>;
+  /** A name that the query has more than once. */
+  readonly repeated: string | undefined;
 }
 
 type Line = Pick<IncomingMessage, "method" | "url">;
@@ -64,7 +66,8 @@ export class RouteTable {
     const { pathname, search, searchParams } = targetOf(line);
     const { route, params } = this.find(method, pathname);
     const given = search === "" ? {} : Object.fromEntries(searchParams);
-    const sought = { route, params, given };
+    const repeated = search === "" ? undefined : repeatedOf(searchParams);
+    const sought = { route, params, given, repeated };
     this.#last = { method, url, sought };
     return sought;
   }
@@ -85,6 +88,10 @@ export class RouteTable {
     const message = `${pathname} takes ${allow}, not ${method}; see /openapi.json`;
     throw new HttpError("invalid", message, { status: 405, headers: { allow } });
   }
+}
+
+function repeatedOf(query: URLSearchParams): string | undefined {
+  return [...query.keys()].find((name, at, names) => names.indexOf(name) !== at);
 }
 
 function patternOf(path: string): readonly PatternPart[] {

@@ -133,7 +133,8 @@ export class TopicCalls {
   async read({ scope, topic, after }: Offset): Promise<readonly string[]> {
     const part = { scope, topic, after, bytesMax: pageBytesMax };
     const found = await this.#options.topics.read(part).catch((error: unknown) => {
-      throw new HttpError("unavailable", `the topic cannot be read: ${String(error)}`);
+      const why = error instanceof Error ? error.message : String(error);
+      throw new HttpError("unavailable", `the topic cannot be read: ${why}`);
     });
     return found.map((message) => this.#decoder.decode(message));
   }

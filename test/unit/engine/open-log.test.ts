@@ -42,7 +42,7 @@ describe("openLog()", () => {
 
   it("refuses a file that was emptied beside that of its snapshots, each time", async () => {
     await begin(0);
-    await (await openSnapshots(`sqlite:${file}`, { clock: systemClock })).close();
+    await (await openSnapshots(`sqlite:${file}`, { clock: systemClock }, () => undefined)).close();
     truncateSync(file);
     const text = `${file} is empty, and ${file}.snapshots is there`;
     await expect(open()).rejects.toThrow(text);

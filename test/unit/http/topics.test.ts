@@ -4,6 +4,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { connect } from "../../../src/client/index.ts";
 import { Testground } from "../../../src/edges/testground/index.ts";
+import { LogError } from "../../../src/engine/log.ts";
 import { systemClock } from "../../../src/host/clock.ts";
 import { silentLogger } from "../../../src/host/logger.ts";
 import { linkFormat, sessionProtocol } from "../../../src/wire/link/frames.ts";
@@ -65,6 +66,28 @@ describe("topics by requests", () => {
       expect([status, body["code"]]).toEqual([400, "invalid"]);
       expect(body["message"]).toContain(`, which has ${last}`);
     }
+  });
+
+  it("says why messages cannot be read, in words", async () => {
+    bench = await HttpBench.start();
+    await publish("one");
+    const lost = new LogError("message 1 is missing; restore it", { definite: true });
+    Object.assign(bench.host.topics, { read: () => Promise.reject(lost) });
+    const { status, body } = await call("GET", "/v1/topics/t");
+    expect([status, body["message"]]).toEqual([503, expect.stringMatching(/read: message 1 is/)]);
+  });
+
+  it("a name of the query that is there twice is refused, as is a body that is not UTF-8", async () => {
+    bench = await HttpBench.start();
+    for (const path of ["topics/t?after=0&after=0", "topics/t?scope=a&scope=b"]) {
+      const { status, body } = await call("GET", `/v1/${path}`);
+      expect([status, body["message"]]).toEqual([400, expect.stringContaining("more than once")]);
+    }
+    expect((await fetch(`${bench.url}/readyz?a=1&a=2`)).status).toBe(200);
+    const body = Buffer.from('{"message":"\xe4"}', "latin1");
+    const answer = await fetch(`${bench.url}/v1/topics/t`, { method: "POST", body });
+    expect([answer.status, await answer.text()]).toEqual([400, expect.stringContaining("UTF-8")]);
+    expect((await call("GET", "/v1/topics/t")).body).toEqual({ messages: [], last: 0 });
   });
 
   it("a message deeper than can be written again keeps nobody from those behind it", async () => {
