@@ -266,6 +266,13 @@ export class Host implements PortHost {
     this.#appender.repeat();
   }
 
+  whyRevoked(): string {
+    const membership = this.#membership;
+    if (membership?.lives ?? true) return "another one attached under its name";
+    const ended = membership?.whyEnded() ?? "lease";
+    return ended instanceof LogError ? ended.message : whyEnded[ended];
+  }
+
   /** An edge of another process is not this server's any more; its link is closed. */
   #release(port: Port): void {
     this.#appender.forget(port);

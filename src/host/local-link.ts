@@ -157,7 +157,7 @@ export class LocalLink implements CoreLink, Port {
     const rest = effects.filter(({ kind }) => kind !== "revoked");
     if (rest.length > 0) this.#handler.onEffects(rest);
     if (rest.length === effects.length) return true;
-    this.end("the core ended this edge: another one attached under its name");
+    this.end(`the core ended this edge: ${this.#host.whyRevoked()}`);
     return true;
   }
 

@@ -164,6 +164,11 @@ export class ServerMembership {
     return incarnation !== 0 && server !== this.edge;
   }
 
+  /** Whether the log has its present life. */
+  get lives(): boolean {
+    return this.#core.placeOf(this.edge).incarnation === this.#incarnation;
+  }
+
   /** V3. Why its life has ended: the other servers waited for its lease, or somebody has joined. */
   whyEnded(): "lease" | "late join" | LogError {
     const { incarnation } = this.#core.placeOf(this.edge);

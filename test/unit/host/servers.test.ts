@@ -331,7 +331,8 @@ describe("several servers of a log", () => {
     await cluster.pass(15 * second);
     a.log.mend();
     await cluster.pass(3 * second);
-    expect(door.closed).toHaveLength(1);
+    const why = "the core ended this edge: the other servers took this one as ended";
+    expect(door.closed).toEqual([why]);
     expect(client.isConnected).toBe(false);
     expect(b.host.figures().waiters).toBe(0);
     expect(a.failures).toEqual([]);
