@@ -6,6 +6,7 @@
 //
 //   G1. A call from an address that the run has not given is not answered.
 //   G2. What comes in goes on unchanged and in order; an end closes when the other has.
+//   G3. A socket that comes when the gate is closed, or nobody waits for it any more, is closed.
 import type { ChildProcess } from "node:child_process";
 import { createSocket, type Socket as UdpSocket } from "node:dgram";
 import { createConnection, type Server, type Socket } from "node:net";
@@ -70,7 +71,9 @@ export class Gate {
     if (ports.length === 0 || this.#isClosed) return;
     const wanted = ports.map(({ kind, port }): WantedSocket => ({ kind, port }));
     const handles = await this.#openIn(this.#options.commands.hub, wanted);
-    for (const [index, port] of ports.entries()) this.#serve(handles.get(index), port);
+    // G3.
+    if (this.#isClosed) for (const handle of handles.values()) closeHandle(handle);
+    else for (const [index, port] of ports.entries()) this.#serve(handles.get(index), port);
   }
 
   /** A server at an abstract UNIX socket, whose names each network has its own of. */
@@ -83,6 +86,7 @@ export class Gate {
     const server = handles.get(0) as Server;
     server.on("connection", onConnection);
     server.on("error", () => undefined);
+    if (this.#isClosed) server.close(); // G3.
     return server;
   }
 
@@ -92,6 +96,10 @@ export class Gate {
    */
   async openBare(namespace: NetNamespace, wanted: WantedSocket): Promise<number> {
     const handles = await this.#openIn(namespace, [wanted]);
+    if (this.#isClosed) {
+      closeHandle(handles.get(0)); // G3.
+      throw new NetworkError("the run is ending");
+    }
     // The handle itself is never closed: its number may be another file's by then.
     const descriptor: unknown = Reflect.get(handles.get(0) as object, "fd");
     if (typeof descriptor === "number" && descriptor >= 0) return descriptor;
@@ -217,6 +225,11 @@ interface Call {
   readonly back: UdpSocket;
 }
 
+/** Of the platform, or bare. */
+function closeHandle(handle: unknown): void {
+  (handle as { close(): void } | undefined)?.close();
+}
+
 function plainAddress(address: string): string {
   return address.startsWith("::ffff:") ? address.slice("::ffff:".length) : address;
 }
@@ -229,23 +242,31 @@ function takeHandles(
 ): Promise<ReadonlyMap<number, unknown>> {
   return new Promise((resolve, reject) => {
     const handles = new Map<number, unknown>();
-    let said = "";
+    let [said, isOver] = ["", false];
     child.stderr?.setEncoding("utf8").on("data", (chunk: string) => {
       said = (said + chunk).slice(-1_000);
     });
     const fail = (why: string, isPassing = false): void => {
       cancel();
+      isOver = true;
       child.kill("SIGKILL");
+      for (const handle of handles.values()) closeHandle(handle); // G3.
+      handles.clear();
       const text = `the servers of the run cannot be reached by nodes: ${why}`;
       reject(new NetworkError(text, { isPassing }));
     };
     const cancel = clock.after(networkTime.helperMs, () => fail("no socket came in time", true));
     child.once("error", ({ message }) => fail(message));
     child.once("close", () => {
-      if (handles.size < count) fail(said.trim() || "the program that opens their sockets ended");
+      if (!isOver && handles.size < count)
+        fail(said.trim() || "the program that opens their sockets ended");
     });
     child.on("message", (message, handle) => {
       const { index, error } = message as GateMessage;
+      if (isOver) {
+        closeHandle(handle); // G3.
+        return;
+      }
       if (error !== undefined) {
         fail(error);
         return;
