@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Goal: muster serve ends when it is told to, also while it still waits for its log. Method: the
-// real command, and a broker that takes connections and says nothing.
+// Goal: muster serve ends when it is told to, also while it still waits for its log, or when
+// something of it would go on. Method: the real command; a broker that takes connections and says
+// nothing; a server in its process that it knows nothing of.
 import { writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
@@ -40,4 +41,20 @@ it("says that it swaps out where there is something up, and only there", async (
     expect(code).toBe(0);
     expect(stdout.match(/^muster: (closing|swapping.*)$/gm)).toEqual([`muster: ${said}`]);
   }
+});
+
+it("ends when all is down, and says what would have kept it", async () => {
+  const directory = scratch();
+  const keeper = join(directory, "keeper.mjs");
+  const listens = 'createServer().listen(0, "127.0.0.1")';
+  const imports = ["createServer } from 'node:net'", "isMainThread } from 'node:worker_threads'"];
+  const lines = imports.map((line) => `import { ${line};\n`).join("");
+  writeFileSync(keeper, `${lines}if (isMainThread) ${listens};\n`);
+  const env = { NODE_OPTIONS: `--import=${keeper}` };
+  const server = start("muster", ["serve", "--state", join(directory, "state")], { env });
+  await server.prints(/keeping the experiments/);
+  server.child.kill("SIGTERM");
+  const { code, stdout, stderr } = await server.ended;
+  expect([code, stdout.split("\n").at(-2)]).toEqual([0, "muster: closing"]);
+  expect(stderr).toMatch(/something keeps this process alive \(.*TCPServerWrap/);
 });

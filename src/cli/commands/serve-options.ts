@@ -3,6 +3,7 @@
 // was, so that a configuration file can say it (serve-config.ts).
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { shardsMax } from "../../core/shard.ts";
+import { endLingering } from "../end-lingering.ts";
 import { processIo } from "../io.ts";
 import type { ServeArguments } from "./serve.ts";
 import { gnunetPeersMax } from "./serve-fields.ts";
@@ -62,7 +63,9 @@ export function addServe(
       return setExit(await stopCommand(options.state, processIo));
     }
     const { serveCommand } = await import("./serve.ts");
-    setExit(await serveCommand(options, processIo));
+    const status = await serveCommand(options, processIo);
+    setExit(status);
+    endLingering(processIo, () => status || Number(process.exitCode ?? 0));
   });
 }
 
