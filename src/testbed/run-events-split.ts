@@ -8,6 +8,8 @@
 //       there is no scheduler any more, or when it has not answered in time.
 //   X3. Ends of barriers reach the scheduler in the order in which they came, once.
 //   X4. Between two epochs nothing is planned, and the run does not end for that.
+//   X5. A scheduler that has not answered in time is silent until it is heard again: no second
+//       answer is waited for.
 import { requestAttribute } from "../client/event-request.ts";
 import type {
   AgendaCommand,
@@ -96,6 +98,8 @@ export class SplitRunEvents implements EventsOfRun {
   #scheduler: RunScheduler | undefined;
   /** Nobody schedules: it is lost, or was stopped. */
   #isAway = false;
+  /** X5. */
+  #isSilent = false;
   /** X4: event time has been ended and not been started again. */
   #isBetween = false;
   readonly #stopSeeing: () => void;
@@ -231,6 +235,12 @@ export class SplitRunEvents implements EventsOfRun {
     await this.#mark();
   }
 
+  /** X5. Whether there is a scheduler that answers. */
+  async isHeard(): Promise<boolean> {
+    await this.#mark();
+    return !this.#isSilent && !this.#isAway;
+  }
+
   stop(): void {
     this.#agent?.stop();
   }
@@ -356,6 +366,7 @@ export class SplitRunEvents implements EventsOfRun {
     const last = this.#told;
     if (entry < last.entry || (entry === last.entry && part <= last.part)) return;
     this.#told = { entry, part };
+    this.#isSilent = false; // X5.
     this.#pending = pending;
     for (const effect of effects) {
       switch (effect.kind) {
@@ -479,10 +490,22 @@ export class SplitRunEvents implements EventsOfRun {
     if (this.#isAway) this.#leave();
   }
 
-  /** X2. */
+  /** X2, X5. */
   async #mark(): Promise<void> {
-    if (this.#scheduler === undefined || this.#isAway) return;
-    const reached = new Promise<void>((resolve) => this.#question("mark", () => resolve()));
+    if (this.#scheduler === undefined || this.#isAway || this.#isSilent) return;
+    let isReached = false;
+    const reached = new Promise<void>((resolve) => {
+      this.#question("mark", () => {
+        isReached = true;
+        resolve();
+      });
+    });
     await within(this.#options.clock, reached, answerMs);
+    if (isReached) return;
+    this.#isSilent = true;
+    const seconds = answerMs / 1_000;
+    this.#options.onWarning(
+      `the scheduler has not answered for ${seconds} s; nothing more is waited for`,
+    );
   }
 }

@@ -135,6 +135,11 @@ export class RunEvents {
     await this.#scheduler?.heard((await this.#agent?.drain()) ?? 0);
   }
 
+  /** Whether the scheduler answers: this one is in this process. */
+  async isHeard(): Promise<boolean> {
+    return true;
+  }
+
   /** Nothing fires any more. */
   stop(): void {
     this.#agent?.stop();

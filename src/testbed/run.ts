@@ -412,6 +412,7 @@ class Run {
     if (!this.#time.isSet) return;
     this.#swapout = new SwapoutEvents({
       ...{ clock: this.#options.clock, scope: this.#scope, requests: this.#requests },
+      isHeard: async () => (await this.#events?.isHeard()) ?? false,
       drain: async () => this.#events?.drain(),
       active: () => this.#programs?.active().map(({ name }) => name) ?? [],
       log: (text) => this.#local?.simulator.log(text),

@@ -2,7 +2,8 @@
 // The last events of a run: those planned for swap-out (`$ns at swapout`), then those of the
 // teardown, fired while everything is still there; and the programs they start get their time. What
 // else is planned does not fire any more. All waits are bounded, so that a swap-out cannot hang on
-// them. [EMULAB-EVENTS 2.2 step 7, 2.5]
+// them, and nothing more is waited for once the scheduler is silent. [EMULAB-EVENTS 2.2 step 7,
+// 2.5]
 import { builtIn } from "../core/agenda/object-table.ts";
 import type { Cancel, Clock } from "../host/clock.ts";
 import type { AgendaRequests } from "./agenda-requests.ts";
@@ -15,6 +16,8 @@ export interface SwapoutOptions {
   readonly clock: Clock;
   readonly requests: AgendaRequests;
   readonly scope: string;
+  /** Whether the scheduler answers; bounded. */
+  readonly isHeard: () => Promise<boolean>;
   /** Resolves when what was sent out has fired, and is answered. */
   readonly drain: () => Promise<void>;
   /** Names of the programs that run or are being started. */
@@ -32,14 +35,16 @@ export class SwapoutEvents {
   }
 
   async run(): Promise<void> {
-    const { clock, requests, scope, drain, active, log } = this.#options;
+    const { clock, requests, scope, isHeard, drain, active, log } = this.#options;
     const before = new Set(active());
     requests.halt(scope);
     log("Swapout started");
     for (const object of [builtIn.swapout, builtIn.teardown]) {
+      if (!(await isHeard())) break;
       await within(clock, requests.fireNow(scope, object, "RUN"), swapoutMs);
     }
     log("Time ended");
+    if (!(await isHeard())) return;
     await drain();
     await this.#until(() => active().every((name) => before.has(name)));
   }

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Goal: `muster run --split` does what a run in one process does, with the scheduler as a process
 // of its own, of another user where root says so; a scheduler that is killed is started again and
-// loses nothing and repeats nothing. Method: real runs of one file in both ways, compared; kill -9
-// of the scheduler while events are due; /proc/PID/status of it, for two accounts made for this
-// file.
+// loses nothing and repeats nothing, and one that stands still holds up no end. Method: real runs
+// of one file in both ways, compared; kill -9 of the scheduler while events are due, and SIGSTOP;
+// /proc/PID/status of it, for two accounts made for this file.
 import { chmodSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { shutdownMsMax } from "../../src/boss/limits.ts";
 import type { RunResult } from "../../src/testbed/record/result-model.ts";
 import { gidOf, idOf, makeAccounts, type TestAccounts } from "./support/accounts.ts";
 import { scratch, start, until } from "./support/command.ts";
@@ -113,6 +114,25 @@ describe("muster run --split", () => {
       expect(readText(join(out, `proj/logs/ran${at}`))).toBe("run\n");
     }
     expect(stdout).toContain("the scheduler was ended by SIGKILL; it is started again in 1 s");
+  });
+
+  test("one that does not answer is waited for once, and its run ends in time", async () => {
+    const lines = ["set n0 [$ns node]", 'set p [$n0 program-agent -command "true"]'];
+    const more = ['$ns at 0.1 "$p start"', '$ns at 900 "$p start"', '$ns at swapout "$p start"'];
+    const run = startRun([...lines, ...more].join("\n"), ["--split"]);
+    const { command } = run;
+    await until("the first has fired", () => /program p on n0 exited/.test(command.stdout));
+    const [scheduler] = schedulersOf(run);
+    if (scheduler === undefined) throw new Error("there is no scheduler");
+    process.kill(scheduler, "SIGSTOP");
+    const beganMs = performance.now();
+    command.child.kill("SIGTERM");
+    const { result, stdout } = await ended(run);
+    // What a daemon that ends has for it; else it cuts the run off, without a result.
+    expect(performance.now() - beganMs).toBeLessThan(shutdownMsMax);
+    expect(result.endedBy).toBe("interrupt");
+    expect(stdout).toContain("the scheduler has not answered for 15 s; nothing more is waited for");
+    expect(schedulersOf(run)).toEqual([]);
   });
 
   test("obeys muster event: pause, resume, list, cancel, replay", async () => {
