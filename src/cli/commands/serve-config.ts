@@ -24,6 +24,7 @@ import { serveType } from "./serve-fields.ts";
 import { isGnunetDoor, parseGnunetAllow, parseGnunetListen } from "./serve-gnunet.ts";
 import { checkLimitName } from "./serve-limits.ts";
 import { parseAllow, parseListen, parseRedirect, type Role } from "./serve-listen.ts";
+import { readTls } from "./serve-tls.ts";
 import { isTreeListen, parseParent, parseTreeListen } from "./serve-tree.ts";
 
 /** What may be said of `muster serve`, on its command line or in a file; all may be left out. */
@@ -122,8 +123,12 @@ export function readServeConfig(file: string): ServeSettings {
   return settings;
 }
 
-/** @throws CommandError when it cannot be read */
-export function inspectServeConfig(file: string): ServeConfig {
+/**
+ * @param given settings of the command line, which take the place of those of the file; when they
+ * are said, the certificates that the file names are read, too
+ * @throws CommandError when it cannot be read
+ */
+export function inspectServeConfig(file: string, given?: ServeSettings): ServeConfig {
   let source: string;
   try {
     // One more than may be: the parser says that it is too long.
@@ -142,6 +147,9 @@ export function inspectServeConfig(file: string): ServeConfig {
     checkTexts(tree, findings);
   }
   const directory = dirname(resolve(file));
+  if (tree !== undefined && given !== undefined) {
+    checkCertificates(tree, given, directory, findings);
+  }
   if (findings.errors === 0) {
     return { settings: toSettings(tree, directory), fault: undefined, unsound: [] };
   }
@@ -220,6 +228,21 @@ function checkTexts(tree: DocumentNode, findings: Findings): void {
       attempt(() => checkLimitName(key, told), "limit", keyAt, findings);
     }
   }
+}
+
+/** What is wrong with the files is said at the line that names them, with the rest. */
+function checkCertificates(
+  tree: DocumentNode,
+  given: ServeSettings,
+  directory: string,
+  findings: Findings,
+): void {
+  const settings = overlay(toSettings(tree, directory), given);
+  const name = settings.tls === undefined ? "tlsCert" : "tls";
+  const key = name === "tls" ? "tls" : "tls-cert";
+  const value = entryOf(tree, key)?.value;
+  if (given[name] !== undefined || value?.kind !== "text") return;
+  attempt(() => readTls({ ...settings, httpClientCerts: false }), key, value.at, findings);
 }
 
 function attempt(read: () => unknown, key: string, at: ScalarNode["at"], findings: Findings): void {

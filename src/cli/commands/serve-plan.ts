@@ -183,7 +183,7 @@ function tlsListens(
 
 /** What would be done, a line each. */
 export function describePlan(plan: ServePlan, state: string): readonly string[] {
-  const { name, role, listens, redirects, log, limits } = plan;
+  const { name, role, listens, redirects, log, limits, drainMs } = plan;
   const doors: string[] = listens.map((listen) => {
     const { edge, host, port, scope, networks } = listen;
     const files = edge === "xmlrpc" ? plan.tls : tlsOf(listen, plan, plan.tls);
@@ -207,6 +207,7 @@ export function describePlan(plan: ServePlan, state: string): readonly string[] 
     ...redirects.map(({ from, to }) => `${from.host}:${from.port} leads to ${to.host}:${to.port}`),
     ...(doors.length === 0 ? [] : [`log of the core: ${maskNatsName(log)}${inShards(plan)}`]),
     `waiters at one barrier: at most ${limits.limits.waitersPerBarrierMax}`,
+    ...(drainMs === 0 ? [] : [`when it is told to end: waits have ${drainMs / 1000} s left`]),
   ];
 }
 

@@ -45,7 +45,9 @@ export interface ServeArguments extends ServeSettings {
 /** @returns the exit status. @throws CommandError */
 export async function serveCommand(argv: ServeArguments, io: CommandIo): Promise<number> {
   const { config, checkConfig, stop, ...options } = argv;
-  const read = config === undefined ? undefined : inspectServeConfig(config);
+  // Who ends a server does not need its certificates.
+  const read =
+    config === undefined ? undefined : inspectServeConfig(config, stop ? undefined : options);
   const settings = read === undefined ? options : overlay(read.settings, options);
   if (read?.fault !== undefined) throw withPlanFaults(read.fault, settings, read.unsound);
   if (stop) return stopCommand(settings.state, io);

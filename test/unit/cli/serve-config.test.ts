@@ -319,6 +319,11 @@ describe("a plan", () => {
     ]);
   });
 
+  it("says how long waits have left at its end, where they have", () => {
+    const plan = planServe({ listen: ["http"], drain: 30 });
+    expect(describePlan(plan, "/st").at(-1)).toBe("when it is told to end: waits have 30 s left");
+  });
+
   it("is told in words", () => {
     const plan = planServe({ name: "north", listen: ["syncd=127.0.0.1:7,scope=p/e,allow=::1"] });
     expect(describePlan(plan, "/st")).toEqual([
@@ -362,6 +367,21 @@ describe("all that is wrong at once", () => {
     // What cannot be told while doors are unknown is not.
     expect(message).not.toContain("--role ops opens");
     expect(message.split("\n")).toHaveLength(8);
+  });
+
+  it("of a file, also the certificates that it names, at their line", () => {
+    const file = write('drian: 3\ntls: nosuch\nname: "-x"\n');
+    const { fault } = inspectServeConfig(file, {});
+    expect(fault?.exitCode).toBe(65);
+    expect(fault?.message).toMatch(/:1:1: .*no field "drian"/);
+    expect(fault?.message).toMatch(/:2:6: .*there is no certificate of a server in .*nosuch/);
+    expect(fault?.message).toMatch(/:3:7: .*not "-x"/);
+    const pair = write("tls-cert: nocert\ntls-key: nokey\n");
+    expect(inspectServeConfig(pair, {}).fault?.message).toMatch(/:1:11: .*nocert/);
+    // Another one is used, or none.
+    const good = write("tls: nosuch\n");
+    expect(inspectServeConfig(good, { tls: "/another" }).fault).toBeUndefined();
+    expect(inspectServeConfig(good).fault).toBeUndefined();
   });
 
   it("of a file, beside what is wrong with its lines, and nothing that follows from that", () => {
