@@ -106,12 +106,15 @@ export class NatsLog implements Log {
     return new NatsLog(link, options);
   }
 
-  /** Finds out what would be refused, and makes nothing. @throws LogError as `open`. */
-  static async check(place: NatsPlace): Promise<void> {
+  /**
+   * Finds out what would be refused, and makes nothing. @returns whether the log is there
+   * @throws LogError as `open`.
+   */
+  static async check(place: NatsPlace): Promise<boolean> {
     const link = await connectNats(place);
     try {
       await checkNotLost(link, place);
-      await checkNatsStream(link, place, streamWish(place));
+      return await checkNatsStream(link, place, streamWish(place));
     } finally {
       await link.connection.close();
     }
@@ -120,9 +123,10 @@ export class NatsLog implements Log {
   /**
    * Deletes the log, where there is one.
    * @param isForced also while somebody reads it
+   * @returns whether there was one
    * @throws LogError (definite) as `open`; a stream that is no such log stays, and one that is read
    */
-  static async remove(place: NatsPlace, isForced: boolean): Promise<void> {
+  static async remove(place: NatsPlace, isForced: boolean): Promise<boolean> {
     const link = await connectNats(place);
     try {
       await checkNatsStream(link, place, streamWish(place));
@@ -131,7 +135,7 @@ export class NatsLog implements Log {
         const what = `${streamWish(place).what} is in use by ${readers.join(" and ")}`;
         throw refused(`${what}; end that first, or say --force if it is known to be gone`);
       }
-      await link.manager.streams.delete(place.stream).catch(notFound);
+      return (await link.manager.streams.delete(place.stream).catch(notFound)) === true;
     } catch (error) {
       if (error instanceof LogError) throw error;
       const message = `NATS does not remove the stream ${place.stream}: ${textOf(error)}`;

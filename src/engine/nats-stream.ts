@@ -53,22 +53,25 @@ export async function openNatsStream(
 
 /**
  * Whether the stream may be opened, as far as it or another one is there. Makes nothing: for who
- * would have made more when it is refused. @throws LogError (definite), with what to do.
+ * would have made more when it is refused.
+ * @returns whether it is there, as far as that can be known
+ * @throws LogError (definite), with what to do.
  */
 export async function checkNatsStream(
   { manager: { streams } }: NatsLink,
   { replicas }: NatsPlace,
   wish: StreamWish,
-): Promise<void> {
+): Promise<boolean> {
   const { name, subject } = wish;
   try {
     const known = await streams.info(name).catch(notFound);
     if (known !== undefined) check(known, wish, replicas);
     else if (await streams.find(subject).catch(() => undefined))
       throw new Error(`subjects overlap`);
+    return known !== undefined;
   } catch (error) {
     // Who opens it is more patient.
-    if (isLeaderless(error)) return;
+    if (isLeaderless(error)) return true;
     if (error instanceof LogError) throw error;
     throw new LogError(explainStream(name, replicas, error), { definite: true, cause: error });
   }

@@ -62,23 +62,24 @@ export async function openLog(
 
 /**
  * Finds out whether a shared log would be refused, and makes nothing: before that is made which
- * lies beside it. @throws LogError (definite), as `openLog`.
+ * lies beside it. @returns whether it is there. @throws LogError (definite), as `openLog`.
  */
-export async function checkSharedLog(name: string, options: LogPlaceOptions): Promise<void> {
+export async function checkSharedLog(name: string, options: LogPlaceOptions): Promise<boolean> {
   const { NatsLog } = await import("./nats-log.ts");
-  await NatsLog.check(natsPlace(name, options));
+  return await NatsLog.check(natsPlace(name, options));
 }
 
 /**
- * Deletes the plan of an experiment on NATS, if it is there. @throws LogError, as `openLog`
+ * Deletes the plan of an experiment on NATS, if it is there.
  * @param options `isForced`: also while somebody has it
+ * @returns whether it was. @throws LogError, as `openLog`
  */
 export async function removePlan(
   name: string,
   { isForced, ...options }: LogPlaceOptions & { readonly plan: string; readonly isForced: boolean },
-): Promise<void> {
+): Promise<boolean> {
   const { NatsLog } = await import("./nats-log.ts");
-  await NatsLog.remove(natsPlace(name, options), isForced);
+  return await NatsLog.remove(natsPlace(name, options), isForced);
 }
 
 /**

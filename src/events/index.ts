@@ -11,9 +11,16 @@ export {
 } from "./bus-agent.ts";
 export { EventServer, eventServerName } from "./event-server.ts";
 export { LogInstants } from "./log-instants.ts";
-export { forgetPlan, openPlan, type PlanPlace, readPlan, readPlanName } from "./open-plan.ts";
+export {
+  forgetPlan,
+  hasPlan,
+  openPlan,
+  type PlanPlace,
+  readPlan,
+  readPlanName,
+} from "./open-plan.ts";
 export { OpsBus } from "./ops-bus.ts";
 export { Scheduler, type SchedulerOptions } from "./scheduler.ts";
 export { SchedulerLines } from "./scheduler-lines.ts";
-export { SchedulerProcess } from "./scheduler-process.ts";
+export { checkStartable, SchedulerProcess } from "./scheduler-process.ts";
 export { SealedBus } from "./sealed-bus.ts";

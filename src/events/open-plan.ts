@@ -2,10 +2,17 @@
 // Where the plan of an experiment is kept: its scheduler's log, a file of its directory or a stream
 // of NATS of its own, from which a scheduler on another machine goes on. Reads what a user has
 // named; what a scheduler does with the log is scheduler-process.ts.
+import { existsSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 import type { LogEntry } from "../core/command.ts";
 import { type Log, type LogClock, LogError } from "../engine/log.ts";
-import { checkLogName, isSharedLog, openLog, removePlan } from "../engine/open-log.ts";
+import {
+  checkLogName,
+  checkSharedLog,
+  isSharedLog,
+  openLog,
+  removePlan,
+} from "../engine/open-log.ts";
 import { SqliteLog } from "../engine/sqlite-log.ts";
 import { readSmallFile } from "../host/small-file.ts";
 import { parseExperiment } from "./launch/index.ts";
@@ -62,11 +69,18 @@ export async function openPlan(place: PlanPlace, clock: LogClock): Promise<Opene
 }
 
 /**
- * Deletes it from NATS, when nobody is to go on with it.
+ * Deletes it from NATS, when nobody is to go on with it. @returns whether there was one
  * @throws LogError also when a scheduler has it, unless it is forced
  */
-export async function forgetPlan(place: PlanPlace, isForced: boolean): Promise<void> {
-  if (place.name !== undefined) await removePlan(place.name, { ...optionsOf(place), isForced });
+export async function forgetPlan(place: PlanPlace, isForced: boolean): Promise<boolean> {
+  if (place.name === undefined) return false;
+  return await removePlan(place.name, { ...optionsOf(place), isForced });
+}
+
+/** Whether there is one; nothing is made. @throws LogError (definite), with what to do. */
+export async function hasPlan(place: PlanPlace): Promise<boolean> {
+  const { name, file } = place;
+  return name === undefined ? existsSync(file) : await checkSharedLog(name, optionsOf(place));
 }
 
 /** What it holds, from its first entry to the last that is there now. @throws LogError */

@@ -153,10 +153,7 @@ export class SchedulerProcess {
     const before = recall.recalled();
     const isAnew = epoch === "new" && before !== undefined;
     const recalled = isAnew ? forNewEpoch(before) : before;
-    const state = await data.state();
-    if (!startableStates.includes(state)) {
-      throw new Error(`${experiment} is ${state}; swap it in before its events are scheduled`);
-    }
+    const state = await checkStartable(experiment, data);
     const { agents, load, addresses, problems } = await data.agenda();
     for (const agent of agents) lines.agent(agent);
     for (const text of problems) lines.warning(text);
@@ -209,6 +206,19 @@ export class SchedulerProcess {
       .then(() => data.setStart(name, seconds))
       .catch((error: unknown) => lines.warning(`boss was not told of a start: ${String(error)}`));
   }
+}
+
+/**
+ * Before a plan is made for it, and when it is the scheduler's. @returns the state
+ * @throws Error with a sentence: it is not one to run events in
+ */
+export async function checkStartable(
+  experiment: string,
+  data: Pick<AgendaSource, "state">,
+): Promise<string> {
+  const state = await data.state();
+  if (startableStates.includes(state)) return state;
+  throw new Error(`${experiment} is ${state}; swap it in before its events are scheduled`);
 }
 
 function describeReplaced(experiment: string): string {

@@ -3,9 +3,10 @@
 // performed once, what was cancelled stays cancelled, who waits hears it; of two schedulers one
 // counts. Method: real event-sched with directories of their own, as on two machines, a real
 // nats-server, tevc and muster as those who ask, and an agent here that writes down what it does.
-import { readdirSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { connect as connectNats } from "@nats-io/transport-node";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -213,8 +214,19 @@ describe("a plan on NATS", () => {
     const removed = await run("event-sched", ["--remove-plan", ...names]);
     expect(removed).toMatchObject({ code: 0, stdout: "", stderr: "" });
     expect((await streams()).map(([one]) => one)).toEqual(["other"]);
-    // Also when there is none; and what has its name and is none stays.
-    expect(await run("event-sched", ["--remove-plan", ...names])).toMatchObject({ code: 0 });
+    // Where there is none that is said, and none is made; what has its name and is none stays.
+    for (const deed of ["--remove-plan", "--print-plan"]) {
+      expect(await run("event-sched", [deed, ...names])).toMatchObject({
+        ...{ code: 1, stdout: "" },
+        stderr: expect.stringContaining(`there is no plan of ${experiment} there; check both`),
+      });
+    }
+    const noFile = join(scratch(), "none");
+    expect(await run("event-sched", ["--print-log", noFile])).toMatchObject({
+      ...{ code: 1, stdout: "", stderr: `event-sched: there is no log ${noFile}\n` },
+    });
+    expect(existsSync(noFile)).toBe(false);
+    expect((await streams()).map(([one]) => one)).toEqual(["other"]);
     await all.add({ name, subjects: ["mine"] });
     await connection.close();
     expect(await run("event-sched", ["--remove-plan", ...names])).toMatchObject({
@@ -222,6 +234,23 @@ describe("a plan on NATS", () => {
       stderr: expect.stringContaining(`is not the plan of ${experiment}`),
     });
     expect((await streams()).map(([one]) => one)).toContain(name);
+  });
+
+  it("is not made for an experiment that is not swapped in", async () => {
+    const scheduler = await begin("A");
+    scheduler.child.kill("SIGTERM");
+    await scheduler.ended;
+    const names = [...planned(), ...experiment.split("/")];
+    expect(await run("event-sched", ["--remove-plan", ...names])).toMatchObject({ code: 0 });
+    const database = new DatabaseSync(join(scene.directory, "A/db"));
+    database.exec("UPDATE experiments SET state = 'swapped'");
+    database.close();
+    const refused = await scene.startOn("A", planned()).ended;
+    expect(refused).toMatchObject({
+      code: 255,
+      stderr: expect.stringContaining(`${experiment} is swapped; swap it in before`),
+    });
+    expect(await streams()).toEqual([]);
   });
 
   it("is removed under its scheduler by force; that ends, and says once what it has lost", async () => {

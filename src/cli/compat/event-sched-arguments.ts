@@ -57,6 +57,8 @@ export interface PlanDeed {
 
 /** For everything that goes wrong; also for -h, as ever. */
 export const failureCode = 255;
+/** There is nothing to print or to remove. */
+export const noPlanCode = 1;
 const usage = `usage: event-sched [-hVdr] [-s server] [-p port] [-l logfile] [-k keyfile] [-t recordfile] pid eid
  -h           this text
  -V           version

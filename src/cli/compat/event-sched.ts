@@ -34,7 +34,9 @@ import { eventsLimits } from "../../events/events-limits.ts";
 import {
   type AgendaSource,
   BusAgent,
+  checkStartable,
   forgetPlan,
+  hasPlan,
   LogInstants,
   openPlan,
   type Performed,
@@ -58,6 +60,7 @@ import { connectEventBus, eventWorld, senderAddress } from "../event-bus.ts";
 import {
   type EventSchedArguments,
   failureCode,
+  noPlanCode,
   type PlanArguments,
   parseEventSchedArguments,
 } from "./event-sched-arguments.ts";
@@ -81,7 +84,9 @@ async function main(args: readonly string[]): Promise<void> {
   }
   if (given.kind !== "run") {
     const place = planOf(given, given.plan, process.cwd());
-    return given.kind === "print-plan" ? printPlan(place) : forgetPlan(place, given.isForced);
+    if (given.kind === "print-plan") return printPlan(place);
+    if (!(await forgetPlan(place, given.isForced))) tellNone(place);
+    return;
   }
   const say = openOutput(given.logFile);
   const { data, closeData } = openData(given);
@@ -107,6 +112,8 @@ async function main(args: readonly string[]): Promise<void> {
   const keyFile = isAbsolute(given.keyFile) ? given.keyFile : join(path, given.keyFile);
   const common = { experiment, bus, sender: senderAddress(process.env), clock: systemClock };
   const epoch = process.env["MUSTER_EPOCH"] === "new" ? "new" : "continue";
+  const source = sourceOf(experiment, given, data);
+  await checkStartable(experiment, source);
   const plan = await openPlan(place, systemClock);
   const instants = new LogInstants(systemClock, plan.log);
   const lines = new SchedulerLines({
@@ -115,7 +122,7 @@ async function main(args: readonly string[]): Promise<void> {
   });
   const life = await SchedulerProcess.start({
     ...{ ...common, lines, epoch, plan, instants, clockName: readClockName() },
-    data: sourceOf(experiment, given, data),
+    data: source,
     withRun: given.withRun,
     ...(data === undefined ? { startAheadUs: runStartAheadUs } : {}),
     credentials: credentialsOf(experiment, keyFile),
@@ -271,9 +278,18 @@ function planOf(
 
 /** One line each: `sequence`, `stampUs` and `entry`. */
 async function printPlan(place: PlanPlace): Promise<void> {
+  // Who opens one that is not there makes it.
+  if (!(await hasPlan(place))) tellNone(place);
   const plan = await openPlan(place, systemClock);
   await readPlan(plan, (entry) => void process.stdout.write(`${JSON.stringify(entry)}\n`));
   await plan.log.close();
+}
+
+/** What was to be printed or removed is not there. */
+function tellNone({ experiment, name, file }: PlanPlace): never {
+  const where = "check both names, and the stream behind the address: nats://HOST:PORT/STREAM";
+  const what = name === undefined ? `no log ${file}` : `no plan of ${experiment} there; ${where}`;
+  performExit({ kind: "exit", code: noPlanCode, stderr: `event-sched: there is ${what}\n` });
 }
 
 /** Appends to the file, if one is named, what is printed otherwise. */
