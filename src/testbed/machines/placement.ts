@@ -68,14 +68,20 @@ function placeTogether(
   // Fixed ones first, then the largest: what is small fits in between.
   const groups = groupNodes(nodes, links);
   const order = [...groups.filter(isFixed), ...groups.filter((one) => !isFixed(one)).sort(bySize)];
+  const left: Group[] = [];
   for (const group of order) {
     const beside = (host: string): number =>
       countBeside(group, near, (name) => placed.get(name) === host);
     const host = chooseHost(group, hosts, { used, beside });
     if (typeof host === "string") return host;
+    if (host === undefined) {
+      left.push(group);
+      continue;
+    }
     used.set(host.name, (used.get(host.name) ?? 0) + group.length);
     for (const { name } of group) placed.set(name, host.name);
   }
+  if (left.length > 0) return noRoom(left, hosts, used);
   return new Map(nodes.map(({ name }) => [name, hostOf(placed, name)]));
 }
 
@@ -149,6 +155,18 @@ function groupNodes(nodes: readonly PlacedNode[], links: readonly JoiningLink[])
   return [...new Set(groupOf.values())];
 }
 
+/** The one to which the file fixes the group, or all. */
+function allowedFor(group: Group, hosts: readonly PlacedHost[]): readonly PlacedHost[] {
+  const fixed = group.find((node) => node.fixed !== "")?.fixed;
+  return hosts.filter((host) => fixed === undefined || host.name === fixed);
+}
+
+/** Hosts on which the group may be, whatever room they have. */
+function hostsFor(group: Group, hosts: readonly PlacedHost[]): readonly PlacedHost[] {
+  return allowedFor(group, hosts).filter((host) => group.every((node) => takes(host, node)));
+}
+
+/** @returns why no host takes it, or undefined when none of those has the room */
 function chooseHost(
   group: Group,
   hosts: readonly PlacedHost[],
@@ -157,15 +175,13 @@ function chooseHost(
     /** Links to nodes that are on a host already. */
     readonly beside: (host: string) => number;
   },
-): PlacedHost | string {
+): PlacedHost | string | undefined {
   const { used, beside } = so;
-  const fixed = group.find((node) => node.fixed !== "")?.fixed;
-  const allowed = hosts.filter((host) => fixed === undefined || host.name === fixed);
-  const fitting = allowed.filter((host) => group.every((node) => takes(host, node)));
-  if (fitting.length === 0) return noType(group, allowed);
+  const fitting = hostsFor(group, hosts);
+  if (fitting.length === 0) return noType(group, allowedFor(group, hosts));
   const load = ({ name }: PlacedHost): number => (used.get(name) ?? 0) + group.length;
   const [first, ...others] = fitting.filter((host) => load(host) <= host.capacity);
-  if (first === undefined) return noRoom(group, fitting, used);
+  if (first === undefined) return undefined;
   // By fractions of the capacity, without dividing; the first of equals.
   return others.reduce((best, host) => {
     const more = beside(host.name) - beside(best.name);
@@ -189,16 +205,25 @@ function noType(group: Group, hosts: readonly PlacedHost[]): string {
   return `no host takes ${what}: ${node?.name} is of type ${node?.type}, and ${has}; say --on HOST:N=${node?.type}`;
 }
 
+/** @param groups all that are left over when what fits is placed */
 function noRoom(
-  group: Group,
+  groups: readonly Group[],
   hosts: readonly PlacedHost[],
   used: ReadonlyMap<string, number>,
 ): string {
+  const fitting = groups.map((group) => hostsFor(group, hosts));
   const left = hosts
+    .filter((host) => fitting.some((some) => some.includes(host)))
     .map(({ name, capacity }) => `${name} has ${capacity - (used.get(name) ?? 0)} of ${capacity}`)
     .join(", ");
-  const together = group.length === 1 ? "" : `, which links join: ${whatCrosses}`;
-  return `there is no room for ${namesOf(group)}${together}; ${left} left; name more hosts, or more room (--on HOST:N)`;
+  const names = groups.slice(0, shownMax).map((group) => {
+    return group.length === 1 ? namesOf(group) : `${namesOf(group)}, which links join`;
+  });
+  const rest = groups.slice(shownMax).flat().length;
+  const all = [...names, ...(rest > 0 ? [`${rest} more`] : [])];
+  const listed = all.length < 2 ? all.join("") : `${all.slice(0, -1).join(", ")} and ${all.at(-1)}`;
+  const together = groups.some((group) => group.length > 1) ? `: ${whatCrosses}` : "";
+  return `there is no room for ${listed}${together}; ${left} left; name more hosts, or more room (--on HOST:N)`;
 }
 
 const shownMax = 8;

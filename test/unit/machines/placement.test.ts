@@ -40,6 +40,15 @@ describe("nodes", () => {
     );
   });
 
+  test("that are left over are all named, and what fits is counted as placed", () => {
+    const hosts = [host("a", 1), host("b", 2)];
+    const room = "a has 0 of 1, b has 0 of 2 left; name more hosts, or more room (--on HOST:N)";
+    expect(placed(nodes(5), [], hosts)).toBe(`there is no room for n3 and n4; ${room}`);
+    expect(placed(nodes(20), [], hosts)).toBe(
+      `there is no room for n3, n4, n5, n6, n7, n8, n9, n10 and 9 more; ${room}`,
+    );
+  });
+
   test("that the file fixes are there, before others take the room", () => {
     const all = [node("n0"), node("n1", { fixed: "a" })];
     expect(placed(all, [], [host("a", 1), host("b", 1)])).toBe("b: n0; a: n1");
@@ -67,7 +76,7 @@ describe("nodes", () => {
     expect(placed(nodes(4), links, [host("a", 2), host("b", 2)])).toBe(
       "there is no room for n0, n1, n2, which links join: links go between hosts " +
         "with --nodes netns only; " +
-        "a has 2 of 2, b has 2 of 2 left; name more hosts, or more room (--on HOST:N)",
+        "a has 1 of 2, b has 2 of 2 left; name more hosts, or more room (--on HOST:N)",
     );
   });
 
