@@ -70,7 +70,9 @@ function adviceFor(text: string, { replicas }: NatsPlace, { ringBytesMax }: BusL
     return "a cluster needs more than half of its servers";
   }
   const mebibytes = Math.ceil(ringBytesMax / 2 ** 20);
-  const room = `it sets ${mebibytes} MiB of JetStream's store aside${replicas > 1 ? " at each broker" : ""}: raise max_file_store there, or say --limit ringBytesMax=BYTES`;
+  const where = replicas > 1 ? " at each broker" : "";
+  const wants = `it sets ${mebibytes} MiB of JetStream's store aside${where}`;
+  const room = `${wants}: raise max_file_store there, or say --limit ringBytesMax=BYTES`;
   if (replicas === 1) return room;
   return `say replicas=1 in the name of the log, or start the missing servers; or ${room}`;
 }

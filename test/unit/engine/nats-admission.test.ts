@@ -112,7 +112,8 @@ describe("NATS with accounts", () => {
         limits: resolveBusLimits(limits),
       });
     await expect(opened({})).rejects.toThrow(
-      "insufficient storage resources available); it sets 64 MiB of JetStream's store aside: raise max_file_store there, or say --limit ringBytesMax=",
+      "insufficient storage resources available); it sets 64 MiB of JetStream's store aside: " +
+        "raise max_file_store there, or say --limit ringBytesMax=",
     );
     await (await opened({ ringBytesMax: 8_000_000 })).close();
     await broker.dispose();
