@@ -40,7 +40,11 @@ export class RunLedger {
       database.putProject(pid, { user, atMs });
       demand();
       const planned = planTransition(`${pid}/${eid}`, known?.state ?? "swapped", "swap-in");
-      if (planned.kind === "refused") throw new BossError("WRONG_STATE", planned.message);
+      if (planned.kind === "refused") {
+        const other = known === undefined ? "" : database.definition(known.exptidx).file;
+        const hint = describeOther(other, definition.file);
+        throw new BossError("WRONG_STATE", `${planned.message}${hint}`);
+      }
       const note = known === undefined ? "defined" : "defined anew";
       const row = database.define(pid, eid, definition, { user, atMs, note });
       database.startRun(row.exptidx, run);
@@ -120,4 +124,10 @@ export class RunLedger {
     const { database, pid, eid } = this.#options;
     database.move(pid, eid, transition, deed);
   }
+}
+
+/** Of a file that only has the same name, cut or not: who gave it waits for nothing of theirs. */
+function describeOther(there: string, asked: string): string {
+  if (there === asked) return "";
+  return `; what has the name is another file, ${there}: give ${asked} one of its own with --eid`;
 }

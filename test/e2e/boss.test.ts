@@ -110,6 +110,7 @@ describe("muster up", () => {
     expect(again.stderr).toMatch(
       /^muster: muster\/endless is active .*muster down muster\/endless/,
     );
+    expect(again.stderr).not.toContain("another file");
     const bad = await muster("up", experimentFile("bad", "nonsense"));
     expect(bad.code).toBe(65);
     expect(bad.stderr).toMatch(/bad\.ns:3:1: error\[.*\n.*nonsense/);
@@ -119,6 +120,21 @@ describe("muster up", () => {
     expect(unknown.code).toBe(1);
     expect(unknown.stderr).toContain("muster status lists them");
     expect((await statusOf("endless")).state).toBe("active");
+  });
+
+  test("warns of a name that is cut, and says whose it is", async () => {
+    const simplex = endless("long_experiment_file_name_simplex");
+    const first = await muster("up", simplex);
+    expect(first.stderr).toMatch(
+      /name of the file is cut: this is muster\/long-experiment-fil; .*--eid/,
+    );
+    const ping = endless("long_experiment_file_name_ping");
+    const second = await muster("up", ping);
+    expect(second.code).toBe(1);
+    expect(second.stderr).toContain(
+      `what has the name is another file, ${simplex}: give ${ping} one`,
+    );
+    expect((await muster("up", ping, "--eid", "ping")).stderr).toBe("");
   });
 
   test("of two at the same moment starts one daemon, and both experiments", async () => {

@@ -159,13 +159,20 @@ function parsePreset(text: string): readonly [string, string] {
 
 /** An experiment name from a file name: letters, digits and dashes, 2 to 19 of them. */
 export function experimentName(file: string): string {
-  const stem = basename(file).replace(/\.(?:ns|tcl|txt|ya?ml)$/i, "");
-  const name = stem
-    .replace(/[^A-Za-z0-9]+/g, "-")
-    .replace(/^-+/, "")
-    .slice(0, 19)
-    .replace(/-+$/, "");
+  const name = wholeName(file).slice(0, nameLettersMax).replace(/-+$/, "");
   return name.length >= 2 ? name : `exp${name}`;
+}
+
+/** Whether files that differ behind those letters have the same experiment name. */
+export function isNameCut(file: string): boolean {
+  return wholeName(file).length > nameLettersMax;
+}
+
+const nameLettersMax = 19;
+
+function wholeName(file: string): string {
+  const stem = basename(file).replace(/\.(?:ns|tcl|txt|ya?ml)$/i, "");
+  return stem.replace(/[^A-Za-z0-9]+/g, "-").replace(/^-+|-+$/g, "");
 }
 
 /**

@@ -6,7 +6,7 @@ import type { Level } from "../../linktest/index.ts";
 import { exitCodes } from "../exit-codes.ts";
 import type { CommandIo } from "../io.ts";
 import { parsePreset, readExperimentFile } from "./experiment-file.ts";
-import { experimentName } from "./parse.ts";
+import { experimentName, isNameCut } from "./parse.ts";
 import { askStartedDaemon, stateOf } from "./serve-client.ts";
 
 export interface UpArguments {
@@ -49,6 +49,11 @@ export async function upCommand(argv: UpArguments, io: CommandIo): Promise<numbe
     if (answer.kind !== "accepted") return;
     accepted = answer;
     const { experiment, run, directory, seed } = answer;
+    // A YAML file may have a name of its own.
+    if (argv.eid === undefined && isNameCut(argv.file) && experiment.endsWith(`/${request.eid}`)) {
+      const help = "files that begin alike share it; give one with --eid";
+      io.stderr(`muster: the name of the file is cut: this is ${experiment}; ${help}\n`);
+    }
     if (!argv.json) io.stdout(`${experiment}: run ${run}, seed ${seed}, results in ${directory}\n`);
   };
   // Whoever is not waited for any more comes up all the same: that is the daemon's.
