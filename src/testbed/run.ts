@@ -182,7 +182,7 @@ class Run {
     const doors = await this.#conditions.openDoor(() => this.#links?.health);
     const backend = await startRunNodes(this.#options, doors, (body) => this.#say(body));
     this.#backend = backend;
-    void backend.failed?.then((why) => this.#fail("HOST_LOST", why));
+    void backend.failed?.then((why) => this.#loseNodes(why));
     this.#sayStarted(backend);
     this.#links = await this.#openLinks(backend);
     await this.#links.foresee(experiment);
@@ -226,6 +226,7 @@ class Run {
         // What is stopped for a modification, or by the end, decides nothing.
         if (!this.#modification.isUnderWay) this.#conditions.programEnded(event);
         this.#swapout?.onProgramEnded();
+        if (event.signal !== null) this.#loseNodes(this.#backend?.lostNodes?.());
         this.#endIfIdle();
       },
     });
@@ -499,6 +500,12 @@ class Run {
     this.#say(describeStart(this.#options, backend, this.#time.zeroMonotonicUs));
     const text = describeNeverStarted(experiment, file);
     if (text !== undefined) this.#teller.warn(text);
+  }
+
+  /** @param why undefined: none is lost */
+  #loseNodes(why: string | undefined): void {
+    if (why === undefined) return;
+    this.#fail(this.#options.machines === undefined ? "NODES_LOST" : "HOST_LOST", why);
   }
 
   #fail(code: string, message: string): void {

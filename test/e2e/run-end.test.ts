@@ -6,6 +6,7 @@ import { chmodSync, existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { sleep, systemClock } from "../../src/host/clock.ts";
+import { findEntrances } from "../../src/testbed/nodes/entrances.ts";
 import { leftovers, lookAtMachine } from "./nodes-support/machine.ts";
 import { scratch, until } from "./support/command.ts";
 import {
@@ -231,3 +232,35 @@ function syncServerOf({ command }: StartedRun): number | undefined {
     ({ pid, commandLine }) => family.has(pid) && commandLine.includes("programs/emulab-syncd.js"),
   )?.pid;
 }
+
+const isRoot = process.getuid?.() === 0;
+
+describe("what holds nodes is killed", () => {
+  const holderOf = (out: string, node: string): number => {
+    const run = findEntrances().find((one) => one.out === out);
+    return run?.nodes.find(({ name }) => name === node)?.holder ?? 0;
+  };
+  /** Pid 1 of the run: of those above the holder the first that is pid 1 of a name space. */
+  const keeperOf = (holder: number): number => {
+    let pid = holder;
+    for (;;) {
+      const above = /^PPid:\s+(\d+)/m.exec(readText(`/proc/${pid}/status`))?.[1];
+      pid = Number(above);
+      if (/^NSpid:.*\s1$/m.test(readText(`/proc/${pid}/status`))) return pid;
+    }
+  };
+
+  test.skipIf(!isRoot).each([
+    ["one node", (pid: number) => pid, "the process that holds node n1, with"],
+    ["all nodes", keeperOf, "the processes that hold nodes n0, n1, with"],
+  ])("of %s: the run says so, and that first", async (_title, victimOf, words) => {
+    const run = startRun(nodesWith("sleep 1000", "sleep 1000"));
+    await run.command.prints(/program n1_startcmd on n1 started/);
+    process.kill(victimOf(holderOf(run.out, "n1")), "SIGKILL");
+    const { result, code, stdout } = await ended(run);
+    expect(code).toBe(1);
+    expect(result).toMatchObject({ endedBy: "failure", error: { code: "NODES_LOST" } });
+    expect(result.reasons[0]?.message).toContain(`somebody has ended ${words} all that ran there`);
+    expect(stdout).toContain("do what the first message above says");
+  });
+});

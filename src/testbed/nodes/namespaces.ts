@@ -83,6 +83,8 @@ export interface Namespaces {
   readonly asUser: boolean;
   /** What did not work and does not matter much, as the system's programs put it. */
   readonly warnings: string;
+  /** The nodes whose pid 1 is gone or going, with all that runs there. */
+  gone(): readonly string[];
   /** Resolves when the namespaces have ended, for whatever reason. */
   readonly ended: Promise<void>;
   /** One node more. @returns what runs a shell inside it, or why there is none. */
@@ -270,6 +272,7 @@ class RunNamespaces implements Namespaces {
   readonly ended: Promise<void>;
   readonly #parts: NamespacesParts;
   readonly #holders: Map<string, string>;
+  readonly #keeper: string | undefined;
   /** Lets go of the holders that were started later. */
   readonly #releases = new Map<string, () => void>();
   /** What keeps the network of a node that is away. */
@@ -278,6 +281,7 @@ class RunNamespaces implements Namespaces {
   constructor(parts: NamespacesParts) {
     this.#parts = parts;
     this.#holders = new Map(parts.holders);
+    this.#keeper = firstChild(parts.keeper.pid);
     this.asUser = parts.asUser;
     this.warnings = parts.reports.problems();
     this.ended = parts.reports.exited;
@@ -309,6 +313,13 @@ class RunNamespaces implements Namespaces {
 
   get keeper(): number {
     return Number(firstChild(this.#parts.keeper.pid) ?? -1);
+  }
+
+  gone(): readonly string[] {
+    const all = [...this.#holders];
+    // All nodes go with the keeper, a few moments behind it.
+    const found = isAlive(this.#keeper) ? all.filter(([, pid]) => !isAlive(pid)) : all;
+    return found.map(([name]) => name);
   }
 
   async remove(name: string, network: "keep" | "end" = "end"): Promise<void> {
@@ -353,6 +364,21 @@ function firstChild(pid: number | undefined): string | undefined {
     return undefined;
   }
 }
+
+/** Of pid 1 of a PID namespace: no more as soon as it ends, which is before what runs there does. */
+function isAlive(pid: string | undefined): boolean {
+  try {
+    const status = readFileSync(`/proc/${pid}/stat`, "utf8");
+    // Behind the name, which may hold anything: the state, and flags as the seventh word from it.
+    const words = status.slice(status.lastIndexOf(")") + 2).split(" ");
+    return !/[XZ]/.test(words[0] ?? "X") && (Number(words[6]) & exitingFlag) === 0;
+  } catch {
+    return false;
+  }
+}
+
+/** PF_EXITING of the kernel. */
+const exitingFlag = 4;
 
 function spawnKeeper(input: NamespacesInput, rootDirectory: string, asUser: boolean): ChildProcess {
   const user = asUser ? ["--user", "--map-root-user"] : [];

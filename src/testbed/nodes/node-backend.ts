@@ -194,6 +194,8 @@ export interface NodeBackend {
   readonly servers?: NodeBackend;
   /** Resolves when nodes are lost, with a sentence that says which and why. */
   readonly failed?: Promise<string>;
+  /** The same as far as it is known now: what ran there ends before `failed` resolves. */
+  readonly lostNodes?: () => string | undefined;
   /** Those that are up; `add` and `remove` change it. */
   readonly nodes: ReadonlyMap<string, RunningNode>;
   /** `csh -f -c` or `bash -c`; `""` when the machine has neither and commands are refused. */

@@ -10,6 +10,7 @@ import { eventPorts } from "../../client/event-address.ts";
 import { assert } from "../../core/assert.ts";
 import { type ControlNetwork, seenByNodes } from "../../network/control-network.ts";
 import type { PlannedInterface } from "../../network/topology.ts";
+import { joinNames } from "../record/words.ts";
 import { type AddressBlock, claimAddressBlock } from "./address-block.ts";
 import { countLinkAddresses, type NodeAddresses, planAddresses, readdress } from "./addresses.ts";
 import { linkDoorOf, type NodeEntrance, writeEntrances } from "./entrances.ts";
@@ -340,6 +341,12 @@ function endMarked(runId: string, node: string): void {
   }
 }
 
+function describeLost(names: readonly string[]): string {
+  const which = names.length === 1 ? `the process that holds node` : "the processes that hold nodes";
+  const help = "start it again, and see who uses kill there, or whether memory ran out (dmesg)";
+  return `somebody has ended ${which} ${joinNames(names)}, with all that ran there; ${help}`;
+}
+
 class ProcessBackend implements NodeBackend {
   readonly mode: NodeMode;
   readonly lost: readonly string[];
@@ -348,6 +355,7 @@ class ProcessBackend implements NodeBackend {
   readonly doors: NetworkDoors | undefined;
   readonly nodeLinks: NetworkDoors | undefined;
   readonly linkDoor: string;
+  readonly failed: Promise<string>;
   #parts: BackendParts;
   /** Link addresses that were given. */
   #linkAddresses: number;
@@ -369,10 +377,19 @@ class ProcessBackend implements NodeBackend {
     this.#linkAddresses = countLinkAddresses(parts.addresses.values());
     this.#plans = new Map(parts.options.nodes.map((plan) => [plan.name, plan]));
     this.#tellEntrances();
-    void parts.namespaces?.ended.then(() => {
-      if (this.#stopped !== undefined) return;
-      parts.options.onMessage("warning", null, "somebody ended the processes that hold the nodes");
+    this.failed = new Promise((resolve) => {
+      void parts.namespaces?.ended.then(() => {
+        if (this.#stopped === undefined) resolve(describeLost([...this.nodes.keys()]));
+      });
     });
+  }
+
+  lostNodes(): string | undefined {
+    const { namespaces } = this.#parts;
+    if (namespaces === undefined || this.#stopped !== undefined) return undefined;
+    // One that is taken away, or starts anew, is none of the run meanwhile.
+    const lost = namespaces.gone().filter((name) => this.nodes.has(name));
+    return lost.length === 0 ? undefined : describeLost(lost);
   }
 
   async add(plans: readonly NodePlan[]): Promise<void> {
