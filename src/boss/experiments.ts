@@ -38,6 +38,7 @@ import {
   type Started,
   type UpOptions,
 } from "./experiment-views.ts";
+import { describeMisnamed } from "./file-language.ts";
 import type { BossLimits } from "./limits.ts";
 import type { LiveLinkSettings } from "./live-link-settings.ts";
 import { planModification } from "./modify-plan.ts";
@@ -509,13 +510,13 @@ export class Experiments {
 
 /** @throws BossError (REFUSED_FILE) */
 function accepted(
-  { parsed, file }: Pick<UpOptions, "parsed" | "file">,
+  { parsed, file, source }: Pick<UpOptions, "parsed" | "file" | "source">,
   soFar: string,
 ): { readonly experiment: Experiment; readonly rows: Definition["rows"] } {
   const { experiment, rows, errors } = parsed;
   if (experiment !== undefined && rows !== undefined) return { experiment, rows };
   const count = `${errors} ${errors === 1 ? "error" : "errors"}`;
-  throw new BossError("REFUSED_FILE", `${file} has ${count}; ${soFar}`);
+  throw new BossError("REFUSED_FILE", `${file} has ${count}; ${soFar}${describeMisnamed(file, source)}`);
 }
 
 /** @throws BossError (NOT_YET) */

@@ -10,3 +10,12 @@ export function isYamlFile(file: string): boolean {
 export function isProgramFile(file: string): boolean {
   return /\.[cm]?[jt]s$/i.test(file);
 }
+
+/** What to add where a file is refused that its name makes NS; `""` where it looks like that. */
+export function describeMisnamed(file: string, text: string): string {
+  if (isYamlFile(file) || isProgramFile(file) || !yamlBeginning.test(text)) return "";
+  return "; it looks like YAML, and by its name it was read as NS: call it .yaml";
+}
+
+/** A key of ours alone at the beginning of a line; NS files say `set`. */
+const yamlBeginning = /^(?:nodes|links|programs|barriers|experiment|name):(?:\s|$)/m;

@@ -3,9 +3,9 @@
 // experiments/. It belongs to one user and nobody else may enter it. That is the whole of the
 // daemon's identification of its clients: Node offers no SO_PEERCRED, so whoever can reach the
 // socket (the owner, and root) acts as the owner.
-import { mkdirSync, type Stats, statSync } from "node:fs";
+import { existsSync, mkdirSync, type Stats, statSync } from "node:fs";
 import { homedir } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { BossError, textOf } from "./boss-error.ts";
 import { socketPathBytesMax } from "./limits.ts";
 
@@ -60,13 +60,33 @@ export function runsDirectory(state: StateDirectory, pid: string, eid: string): 
 export function prepareStateDirectory(state: StateDirectory): void {
   checkSocketPath(state);
   try {
-    mkdirSync(state.path, { recursive: true, mode: 0o700 });
+    makeLevels(state.path);
   } catch (error) {
-    const message = `cannot make the state directory ${state.path}: ${textOf(error)}; choose another with --state`;
+    const message = `cannot make the state directory ${state.path}: ${describe(error)}; choose another with --state`;
     throw new BossError("STATE_DIRECTORY", message);
   }
   const complaint = examine(state.path, "daemon");
   if (complaint !== undefined) throw new BossError("STATE_DIRECTORY", complaint);
+}
+
+/** Level by level: the recursive call says ENOENT of a file system that is read-only. */
+function makeLevels(path: string): void {
+  const absent: string[] = [];
+  let existing = path;
+  for (; !existsSync(existing); existing = dirname(existing)) absent.push(existing);
+  for (const level of absent.reverse()) {
+    try {
+      mkdirSync(level, { mode: 0o700 });
+    } catch (error) {
+      if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+    }
+  }
+}
+
+function describe(error: unknown): string {
+  const code = error instanceof Error && "code" in error ? error.code : "";
+  if (code === "EROFS") return "its file system is read-only";
+  return code === "ENOENT" ? "nothing can be made there" : textOf(error);
 }
 
 /**

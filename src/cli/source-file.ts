@@ -2,6 +2,7 @@
 // The text of an experiment file or a catalogue: a regular file, or standard input, never more than
 // an experiment file may have. A pipe by name is refused: reading it could wait for ever.
 
+import { constants } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import { isProgramFile } from "../boss/file-language.ts";
 import { decode } from "../boss/read-beside.ts";
@@ -11,6 +12,9 @@ import { LoadError } from "./load-error.ts";
 import { readProgram } from "./typescript-file.ts";
 
 export { LoadError } from "./load-error.ts";
+
+/** Some of what the kernel calls a regular file waits for more, as /proc/kmsg does. */
+export const withoutWaiting: number = constants.O_RDONLY | constants.O_NONBLOCK;
 
 /** Names of standard input. */
 const standardInput: ReadonlySet<string> = new Set(["-", "/dev/stdin"]);
@@ -36,7 +40,7 @@ export async function readSource(file: string): Promise<string> {
     // The size is asked for first: a huge file must not be read to be refused.
     if (status.size > fileBytesMax) throw tooLarge(file, `${status.size} bytes are`);
     if (status.isFile() && isProgramFile(file)) return await readProgram(file);
-    return decode(await readFile(file));
+    return decode(await readFile(file, { flag: withoutWaiting }));
   } catch (error) {
     if (error instanceof LoadError) throw error;
     throw new LoadError(`${file}: ${reasonOf(error)}`, exitCodes.noInput);
@@ -67,6 +71,7 @@ const reasons: Readonly<Record<string, string>> = {
   EISDIR: "it is a directory; name the experiment file inside it",
   ENOTDIR: "a part of the path is not a directory; check the path",
   ELOOP: "too many symbolic links; check the path",
+  EAGAIN: "it has no end; write what is in it to a file first",
   ENAMETOOLONG: "the name is too long; check the path",
 };
 

@@ -48,6 +48,9 @@ function isExperiment(value: unknown): value is Experiment {
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return `it throws ${String(error)}`;
   if (error.name === "ExperimentError") return `this is no experiment:\n${error.message}`;
-  const place = error.stack?.split("\n").find((line) => /\.[cm]?[jt]s:\d+/.test(line)) ?? "";
+  // Where this program has found the fault is nothing that the user can mend.
+  const isTheirs = (line: string): boolean =>
+    /\.[cm]?[jt]s:\d+/.test(line) && !line.includes(import.meta.url);
+  const place = error.stack?.split("\n").find(isTheirs) ?? "";
   return `${error.message}${place === "" ? "" : ` (${place.trim()})`}`;
 }

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { ExperimentDetails, ExperimentStatus } from "../../src/boss/experiment-views.ts";
 import { markedProcesses } from "../../src/testbed/nodes/marked-processes.ts";
-import { type Command, type Ended, run, scratch, start, until } from "./support/command.ts";
+import { Command, type Ended, repository, run, scratch, start, until } from "./support/command.ts";
 import { nodesWith, readResult, readText, sh } from "./support/experiment.ts";
 
 let state = "";
@@ -196,6 +196,16 @@ describe("muster up", () => {
     expect(runs[0]?.error?.code).toBe("DAEMON_DIED");
     expect(history.map(({ note }) => note).join()).toContain("the daemon died");
   });
+});
+
+test.skipIf(process.getuid?.() !== 0)("a file system that is read-only is called that", async () => {
+  const place = scratch();
+  const script = 'mount -t tmpfs -o ro none "$1" && exec "$2" up "$3" --state "$1/own"';
+  const command = join(repository, "bin/muster");
+  const words = ["-m", "sh", "-c", script, "sh", place, command, endless()];
+  const { code, stderr } = await new Command("unshare", words).ended;
+  expect(stderr).toMatch(/cannot make the state directory .*own: its file system is read-only; choose/);
+  expect(code).toBe(73);
 });
 
 describe("muster serve", () => {

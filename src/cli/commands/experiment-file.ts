@@ -8,7 +8,7 @@ import { fileBytesMax } from "../../experiment/index.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError } from "../io.ts";
 import { LoadError } from "../load-error.ts";
-import { reasonOf } from "../source-file.ts";
+import { reasonOf, withoutWaiting } from "../source-file.ts";
 import { readProgram } from "../typescript-file.ts";
 
 /** `NAME=VALUE` of `--set`. @throws CommandError */
@@ -30,7 +30,7 @@ export async function readExperimentFile(file: string): Promise<string> {
       throw new CommandError(exitCodes.noInput, message);
     }
     if (size <= fileBytesMax && isProgramFile(file)) return await readProgram(file);
-    if (size <= fileBytesMax) return decode(await readFile(file));
+    if (size <= fileBytesMax) return decode(await readFile(file, { flag: withoutWaiting }));
     const message =
       `${file}: ${size} bytes are more than the ${fileBytesMax} an experiment file may have; ` +
       "make it shorter with loops and procedures";

@@ -5,7 +5,7 @@
 // Exit status: 0 accepted, 1 refused, 64 wrong options, 66 unreadable.
 
 import { basename } from "node:path";
-import { isYamlFile } from "../../boss/file-language.ts";
+import { describeMisnamed, isYamlFile } from "../../boss/file-language.ts";
 import { readBeside } from "../../boss/read-beside.ts";
 import { readYamlExperiment } from "../../boss/read-yaml.ts";
 import {
@@ -258,9 +258,10 @@ function describeAs(experiment: Experiment, loaded: Loaded, argv: ParseArguments
   return describeExperiment(experiment, syncServerReason ?? "");
 }
 
-function describeRefusal(result: ParseResult, file: string): string {
+function describeRefusal(result: Loaded, file: string): string {
   const errors = result.diagnostics.filter(({ severity }) => severity === "error").length;
-  return `${file}: refused, ${errors} ${errors === 1 ? "error" : "errors"}\n`;
+  const hint = describeMisnamed(file, result.source);
+  return `${file}: refused, ${errors} ${errors === 1 ? "error" : "errors"}${hint}\n`;
 }
 
 /** A summary for people. */

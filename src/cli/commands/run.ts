@@ -2,6 +2,7 @@
 // `muster run FILE`: reads the file, prepares the output directory, runs once or as a series, and
 // writes what the runs leave.
 import { join, resolve } from "node:path";
+import { describeMisnamed } from "../../boss/file-language.ts";
 import type { Limits } from "../../core/limits.ts";
 import { defaultLimits, resolveLimits } from "../../core/limits.ts";
 import type { TlsIdentity } from "../../edges/tmcd/index.ts";
@@ -157,7 +158,7 @@ async function load(
   const errors = loaded.diagnostics.filter(({ severity }) => severity === "error").length;
   throw new CommandError(
     exitCodes.refused,
-    `${file} has ${errors} ${errors === 1 ? "error" : "errors"}; nothing was run`,
+    `${file} has ${errors} ${errors === 1 ? "error" : "errors"}; nothing was run${describeMisnamed(file, loaded.source)}`,
   );
 }
 

@@ -27,6 +27,13 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
+describe("prepareStateDirectory(), where nothing can be made", () => {
+  it("says so in words", () => {
+    const prepare = (): void => prepareStateDirectory(resolveStateDirectory("/proc/none/own", {}));
+    expect(prepare).toThrow("/proc/none/own: nothing can be made there; choose another with");
+  });
+});
+
 describe("resolveStateDirectory()", () => {
   it.each([
     ["/given", { MUSTER_STATE: "/own", XDG_STATE_HOME: "/xdg", HOME: "/home" }, "/given"],
