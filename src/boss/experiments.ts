@@ -516,7 +516,10 @@ function accepted(
   const { experiment, rows, errors } = parsed;
   if (experiment !== undefined && rows !== undefined) return { experiment, rows };
   const count = `${errors} ${errors === 1 ? "error" : "errors"}`;
-  throw new BossError("REFUSED_FILE", `${file} has ${count}; ${soFar}${describeMisnamed(file, source)}`);
+  throw new BossError(
+    "REFUSED_FILE",
+    `${file} has ${count}; ${soFar}${describeMisnamed(file, source)}`,
+  );
 }
 
 /** @throws BossError (NOT_YET) */

@@ -365,7 +365,9 @@ function firstChild(pid: number | undefined): string | undefined {
   }
 }
 
-/** Of pid 1 of a PID namespace: no more as soon as it ends, which is before what runs there does. */
+/**
+ * Of pid 1 of a PID namespace: no more as soon as it ends, which is before what runs there does.
+ */
 function isAlive(pid: string | undefined): boolean {
   try {
     const status = readFileSync(`/proc/${pid}/stat`, "utf8");
