@@ -198,15 +198,20 @@ describe("muster up", () => {
   });
 });
 
-test.skipIf(process.getuid?.() !== 0)("a file system that is read-only is called that", async () => {
-  const place = scratch();
-  const script = 'mount -t tmpfs -o ro none "$1" && exec "$2" up "$3" --state "$1/own"';
-  const command = join(repository, "bin/muster");
-  const words = ["-m", "sh", "-c", script, "sh", place, command, endless()];
-  const { code, stderr } = await new Command("unshare", words).ended;
-  expect(stderr).toMatch(/cannot make the state directory .*own: its file system is read-only; choose/);
-  expect(code).toBe(73);
-});
+test.skipIf(process.getuid?.() !== 0)(
+  "a file system that is read-only is called that",
+  async () => {
+    const place = scratch();
+    const script = 'mount -t tmpfs -o ro none "$1" && exec "$2" up "$3" --state "$1/own"';
+    const command = join(repository, "bin/muster");
+    const words = ["-m", "sh", "-c", script, "sh", place, command, endless()];
+    const { code, stderr } = await new Command("unshare", words).ended;
+    expect(stderr).toMatch(
+      /cannot make the state directory .*own: its file system is read-only; choose/,
+    );
+    expect(code).toBe(73);
+  },
+);
 
 describe("muster serve", () => {
   test.each(["SIGTERM", "SIGINT"] as const)("swaps everything out on %s", async (signal) => {

@@ -342,7 +342,8 @@ function endMarked(runId: string, node: string): void {
 }
 
 function describeLost(names: readonly string[]): string {
-  const which = names.length === 1 ? `the process that holds node` : "the processes that hold nodes";
+  const which =
+    names.length === 1 ? `the process that holds node` : "the processes that hold nodes";
   const help = "start it again, and see who uses kill there, or whether memory ran out (dmesg)";
   return `somebody has ended ${which} ${joinNames(names)}, with all that ran there; ${help}`;
 }
