@@ -113,7 +113,8 @@ async function checkNotLost(file: string): Promise<void> {
   // The file that is made for a log has a layout before that of its snapshots is made.
   if (bytes === undefined || !existsSync(`${file}.snapshots`)) return;
   const found = `${file} is empty, and ${file}.snapshots is there, which is made after it`;
-  const help = "restore it from a backup, or remove both as well as those beside them to begin anew";
+  const help =
+    "restore it from a backup, or remove both as well as those beside them to begin anew";
   throw new LogError(`${found}: ${help}`, { definite: true });
 }
 

@@ -20,7 +20,9 @@ it("ends by SIGTERM while its broker says nothing", async () => {
   const { code, stdout } = await server.ended;
   // A slow machine may have said what it waits for.
   expect(code).toBe(143);
-  expect(stdout).toMatch(/^(muster: waiting .*\n)?muster: told to end before anybody was served\n$/);
+  expect(stdout).toMatch(
+    /^(muster: waiting .*\n)?muster: told to end before anybody was served\n$/,
+  );
   broker.close();
 });
 
