@@ -64,7 +64,7 @@ limit: { httpBodyBytesMax: 100 }
 
   it.each([
     ["listen: [http, ftp]\n", [], 65, "serve.yaml:1:16: error[SERVE_VALUE]"],
-    ["tls: /nowhere\n", [], 64, "muster cert"],
+    ["tls: /nowhere\n", [], 65, "serve.yaml:1:6: error[SERVE_VALUE]"],
     ["{}\n", ["--listen", "http,client-certs"], 64, "needs --tls DIR"],
     ["{}\n", ["--limit", "colour=1"], 64, "colour=1"],
   ])("--check-config refuses %j with %j", async (text, more, code, hint) => {
