@@ -45,12 +45,6 @@ import type { TopicLink } from "./topic-link.ts";
 
 /** A log that takes nothing for this long does not keep the host from closing. */
 const closeWaitMs = 2_000;
-/** What is said of the end of a life that the server goes on from. */
-const whyEnded = {
-  lease: "the other servers took this one as ended",
-  "late join":
-    "the log took late what another process of this name had sent before it knew of this one",
-} as const;
 
 export class Host implements PortHost {
   readonly clock: Clock;
@@ -245,12 +239,11 @@ export class Host implements PortHost {
   #onOwnEnd(): void {
     const membership = this.#membership;
     if (this.#closed || membership === undefined) return;
-    const ended = membership.whyEnded();
-    if (ended instanceof LogError) {
-      this.#fail(ended);
+    const why = membership.whyEnded();
+    if (why instanceof LogError) {
+      this.#fail(why);
       return;
     }
-    const why = whyEnded[ended];
     this.#logger.log("warn", `${why}; joining anew`);
     for (const port of this.#ports.values()) {
       if (!(port instanceof LocalLink)) this.#release(port);
@@ -268,9 +261,9 @@ export class Host implements PortHost {
 
   whyRevoked(): string {
     const membership = this.#membership;
-    if (membership?.lives ?? true) return "another one attached under its name";
-    const ended = membership?.whyEnded() ?? "lease";
-    return ended instanceof LogError ? ended.message : whyEnded[ended];
+    if (membership === undefined || membership.lives) return "another one attached under its name";
+    const ended = membership.whyEnded();
+    return ended instanceof LogError ? ended.message : ended;
   }
 
   /** An edge of another process is not this server's any more; its link is closed. */

@@ -33,6 +33,13 @@ export interface ServerNews {
   readonly answers: readonly Command[];
 }
 
+/** What is said of the end of a life that the server goes on from. */
+const endings = {
+  lease: "the other servers took this one as ended",
+  lateJoin:
+    "the log took late what another process of this name had sent before it knew of this one",
+} as const;
+
 /** The edge that a server is. */
 export function serverEdge(name: string): string {
   return `server/${name}`;
@@ -169,13 +176,17 @@ export class ServerMembership {
     return this.#core.placeOf(this.edge).incarnation === this.#incarnation;
   }
 
-  /** V3. Why its life has ended: the other servers waited for its lease, or somebody has joined. */
-  whyEnded(): "lease" | "late join" | LogError {
+  /**
+   * V3. Why its life has ended: the other servers waited for its lease, or somebody has joined.
+   * @returns the words of it for a life from which the server goes on
+   */
+  whyEnded(): string | LogError {
     const { incarnation } = this.#core.placeOf(this.edge);
-    if (incarnation === 0 || incarnation === this.#incarnation) return "lease";
+    if (incarnation === 0 || incarnation === this.#incarnation) return endings.lease;
     const [other, joinedAt] = [this.#other, this.#joinedAt];
     const behind = other?.incarnation === incarnation ? other.behind : undefined;
-    if (behind !== undefined && joinedAt !== undefined && behind < joinedAt) return "late join";
+    if (behind !== undefined && joinedAt !== undefined && behind < joinedAt)
+      return endings.lateJoin;
     return new LogError(this.#whenReplaced, { definite: true });
   }
 }

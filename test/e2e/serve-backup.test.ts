@@ -110,7 +110,8 @@ async function expectRestored(log: string, before: readonly number[]): Promise<v
   const number = found.length + 1;
   const next = await (await post(`${url}/v1/topics/t`, { message: number })).json();
   expect(next).toEqual({ number });
-  expect(command.stderr).toBe("");
+  // Brokers that choose a leader on a busy machine take nothing for a while, which is said.
+  expect(command.stderr.replace(/^muster: the log (takes nothing|is back)\b.*\n/gm, "")).toBe("");
   command.child.kill("SIGKILL");
   await command.ended;
 }
