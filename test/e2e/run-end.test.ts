@@ -21,6 +21,10 @@ import {
 } from "./support/experiment.ts";
 
 /** Two meet, and who should be the third has died. */
+const isRoot = process.getuid?.() === 0;
+/** Of `unshare`, for who may mount only in a name space of users. */
+const asUser = isRoot ? [] : ["--user", "--map-root-user"];
+
 const deserted = nodesWith(
   "emulab-sync -i 2 -n meet",
   "emulab-sync -n meet",
@@ -95,7 +99,12 @@ $ns at 3 "$late start"`;
     await started.command.prints(/meet 2 of 3 waiting/);
     // What starts it has its command line for a moment, and is gone then; the list of processes
     // is read one by one and may miss it while it moves.
-    await until("it is killed", () => isKilled(syncServerOf(started)));
+    // A run that is over is not waited for: its result says why.
+    let isOver = false;
+    void started.command.ended.then(() => {
+      isOver = true;
+    });
+    await until("it is killed", () => isOver || isKilled(syncServerOf(started)));
     const { result, code } = await ended(started);
     expect(result).toMatchObject({ endedBy: "failure", error: { code: "SYNC_SERVER_ENDED" } });
     expect(result.error?.message).toMatch(/^the sync server on n0 was ended by SIGKILL; .*\.log$/);
@@ -183,13 +192,17 @@ describe("a run that is interrupted", () => {
     const before = lookAtMachine();
     // Like the real one until it is ended: so that Ctrl-C comes while it runs.
     const programs = scratch();
-    writeFileSync(join(programs, "ethtool"), '#!/bin/sh\necho > "$0.run"; exec sleep 1000\n');
+    const sign = join(programs, "ethtool.run");
+    writeFileSync(join(programs, "ethtool"), `#!/bin/sh\necho > ${sign}; exec sleep 1000\n`);
     chmodSync(join(programs, "ethtool"), 0o755);
     const body = `${nodesWith("sleep 100", "")}\nset l [$ns duplex-link $n0 $n1 10Mb 9ms DropTail]`;
-    const env = { PATH: `${programs}:${process.env["PATH"]}` };
+    // In a mount name space, as what links are made with is looked for in the system's directories.
+    const real = ["/usr/sbin/ethtool", "/sbin/ethtool"].find((path) => existsSync(path)) ?? "";
+    const inFront = `mount --bind ${join(programs, "ethtool")} ${real}; exec setsid "$@"`;
     // As at a terminal: the signal goes to all that the command has started.
-    const started = startRun(body, [], { env, prefix: ["setsid"] });
-    await until("it runs", () => existsSync(join(programs, "ethtool.run")));
+    const prefix = ["unshare", ...asUser, "--mount", "sh", "-ec", inFront, "sh"];
+    const started = startRun(body, [], { prefix });
+    await until("it runs", () => existsSync(sign));
     process.kill(-started.command.pid, "SIGINT");
     const { result, code, stdout } = await ended(started);
     expect(code).toBe(130);
@@ -221,19 +234,18 @@ function isKilled(pid: number | undefined): boolean {
   }
 }
 
-function syncServerOf({ command }: StartedRun): number | undefined {
+function syncServerOf({ command, out }: StartedRun): number | undefined {
   const all = [...lookAtMachine().processes.values()];
   const family = new Set([command.pid]);
   for (let size = 0; size !== family.size; ) {
     size = family.size;
     for (const { pid, parent } of all) if (family.has(parent)) family.add(pid);
   }
-  return all.find(
-    ({ pid, commandLine }) => family.has(pid) && commandLine.includes("programs/emulab-syncd.js"),
-  )?.pid;
+  const isOfRun = ({ pid, environment }: (typeof all)[number]): boolean =>
+    family.has(pid) || environment.includes(out);
+  return all.find((one) => one.commandLine.includes("programs/emulab-syncd.js") && isOfRun(one))
+    ?.pid;
 }
-
-const isRoot = process.getuid?.() === 0;
 
 describe("what holds nodes is killed", () => {
   const holderOf = (out: string, node: string): number => {

@@ -7,8 +7,8 @@
 //       user.
 //   H2. When the caller goes away the call is aborted.
 //   H3. A request that was cut off is not answered, whatever its beginning says.
-//   H4. A request that is refused is answered although more of it comes: that is thrown away, up to
-//       as much again as a message may have.
+//   H4. A request that grows too long is answered although more of it comes: that is thrown away,
+//       up to as much again as a message may have.
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { type PeerCertificate, TLSSocket } from "node:tls";
@@ -92,15 +92,16 @@ export class XmlRpcDoor {
     const user = socket instanceof TLSSocket ? userOf(socket.getPeerCertificate()) : undefined;
     const refusal = refusalOf(request, user);
     if (refusal !== undefined || user === undefined) {
-      return refuse(request, response, refusal ?? [403, ""]);
+      return void refuse(response, refusal ?? [403, ""]).end();
     }
     const message = await readBody(request);
     if (message === "cut-off") return void response.destroy(); // H3.
     if (message === "too-long") {
-      return refuse(request, response, [
+      const refused = refuse(response, [
         413,
         `the message is longer than ${messageBytesMax} bytes`,
       ]);
+      return endBehind(request, refused);
     }
     const gone = new AbortController();
     response.once("close", () => gone.abort()); // H2.
@@ -139,14 +140,19 @@ function refusalOf(request: IncomingMessage, user: string | undefined): Refusal 
   return [413, `the message is longer than ${messageBytesMax} bytes`];
 }
 
-/** H4. Whoever sends all before he reads would find a reset, were the connection closed at once. */
-function refuse(request: IncomingMessage, response: ServerResponse, [status, text]: Refusal): void {
+/** @returns the answer, to be ended */
+function refuse(response: ServerResponse, [status, text]: Refusal): ServerResponse {
   const body = `${text}\n`;
   response.writeHead(status, {
     ...{ "Content-Type": "text/plain", "Content-Length": Buffer.byteLength(body) },
     ...{ Connection: "close", ...(status === 405 ? { Allow: "POST" } : {}) },
   });
   response.write(body);
+  return response;
+}
+
+/** H4. Whoever sends all before he reads would find a reset, were the connection closed at once. */
+function endBehind(request: IncomingMessage, response: ServerResponse): void {
   let bytes = 0;
   request.on("data", (chunk: Buffer) => {
     bytes += chunk.length;
