@@ -389,7 +389,8 @@ class ProcessBackend implements NodeBackend {
     const { namespaces } = this.#parts;
     if (namespaces === undefined || this.#stopped !== undefined) return undefined;
     // One that is taken away, or starts anew, is none of the run meanwhile.
-    const lost = namespaces.gone().filter((name) => this.nodes.has(name));
+    const gone = new Set(namespaces.gone());
+    const lost = [...this.nodes.keys()].filter((name) => gone.has(name));
     return lost.length === 0 ? undefined : describeLost(lost);
   }
 
