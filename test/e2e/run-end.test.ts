@@ -94,8 +94,10 @@ $ns at 3 "$late start"`;
   });
 
   test("when the sync server is killed, and says so", async () => {
-    // Nor does it end by itself before it is killed, however busy the machine is.
-    const started = startRun(deserted, ["--stuck-after", "600"]);
+    // Nor does it end by itself before it is killed, however busy the machine is: who is missing
+    // may still come.
+    const body = nodesWith("emulab-sync -i 2 -n meet", "emulab-sync -n meet", "sleep 1000");
+    const started = startRun(body);
     await started.command.prints(/meet 2 of 3 waiting/);
     // What starts it has its command line for a moment, and is gone then; the list of processes
     // is read one by one and may miss it while it moves.
