@@ -203,7 +203,7 @@ export function testgroundAnswer(text: string): { readonly message: string } | A
   if (told.error) {
     const fits = ({ word }: Told): boolean => word !== "crossed";
     const text = `error: ${told.error}`;
-    return /was not stored/.test(text) ? { text, fits, isUntold: true } : { text, fits };
+    return /could not be stored/.test(text) ? { text, fits, isUntold: true } : { text, fits };
   }
   const number = told.publish?.seq ?? told.signal_entry?.seq;
   if (number === undefined) return { text: "done", fits: ({ word }) => word === "crossed" };
