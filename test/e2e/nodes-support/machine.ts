@@ -109,11 +109,14 @@ export function leftovers(
       found.push(`process ${key} ${p.commandLine}`);
     }
   }
-  // The numbers of namespaces are used again: one may by now be that of another run.
+  // The kernel gives numbers of namespaces out again: one may by now be that of another run, or of
+  // nodes that a test beside this one has made.
   const held = new Set(
-    [...now.processes.values()]
-      .filter((p) => !isMarked(p) || p.environment.includes(runId))
-      .flatMap((p) => p.namespaces),
+    [...now.processes]
+      .filter(([key, p]) =>
+        before.processes.has(key) ? !isOfAnotherTest(p) : !isForeign(p, before, now, runId),
+      )
+      .flatMap(([, p]) => p.namespaces),
   );
   for (const name of held) if (known.has(`namespace ${name}`)) found.push(name);
   for (const mount of now.mounts) if (!before.mounts.has(mount)) found.push(`mount ${mount}`);
