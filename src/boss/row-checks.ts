@@ -28,7 +28,8 @@ interface Check {
   readonly pattern?: RegExp;
 }
 
-const plainName = /^[-\w]+$/;
+/** What a node, a link, a project and an experiment can be called. */
+export const plainName: RegExp = /^[-\w]+$/;
 const agentName = /^[-\w()]+$/;
 
 const checks: readonly Check[] = [

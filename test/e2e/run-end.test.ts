@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { sleep, systemClock } from "../../src/host/clock.ts";
 import { findEntrances } from "../../src/testbed/nodes/entrances.ts";
-import { leftovers, lookAtMachine } from "./nodes-support/machine.ts";
+import { leftovers, lookAtMachine, lookAtProcesses } from "./nodes-support/machine.ts";
 import { scratch, until } from "./support/command.ts";
 import {
   ended,
@@ -221,7 +221,7 @@ describe("a run that is interrupted", () => {
 
 /** Processes that have the output directory of a run in their command line or environment. */
 function marked(out: string): readonly number[] {
-  return [...lookAtMachine().processes.values()]
+  return [...lookAtProcesses().values()]
     .filter(({ environment, commandLine }) => `${environment}${commandLine}`.includes(out))
     .map(({ pid }) => pid);
 }
@@ -237,7 +237,7 @@ function isKilled(pid: number | undefined): boolean {
 }
 
 function syncServerOf({ command, out }: StartedRun): number | undefined {
-  const all = [...lookAtMachine().processes.values()];
+  const all = [...lookAtProcesses().values()];
   const family = new Set([command.pid]);
   for (let size = 0; size !== family.size; ) {
     size = family.size;

@@ -3,6 +3,7 @@
 // writes what the runs leave.
 import { join, resolve } from "node:path";
 import { describeMisnamed } from "../../boss/file-language.ts";
+import { plainName } from "../../boss/row-checks.ts";
 import type { Limits } from "../../core/limits.ts";
 import { defaultLimits, resolveLimits } from "../../core/limits.ts";
 import type { TlsIdentity } from "../../edges/tmcd/index.ts";
@@ -170,7 +171,7 @@ function checkNames({ pid, eid }: Experiment): void {
     ["project", pid, "--pid"],
     ["experiment", eid, "--eid"],
   ] as const) {
-    if (/^[-\w]+$/.test(name)) continue;
+    if (plainName.test(name)) continue;
     const message = `the ${what} name ${JSON.stringify(name)} is no name for a run`;
     const hint = `give one of letters, digits, dashes and underscores with ${option}`;
     throw new CommandError(exitCodes.refused, `${message}; ${hint}`);

@@ -28,11 +28,7 @@ const NAMESPACES = ["mnt", "pid", "user", "uts", "ipc", "net", "cgroup"];
 const DIRECTORIES = ["/tmp", "/var/tmp", "/run", "/dev/shm", "/proj", "/users", "/local"];
 
 export function lookAtMachine(): Machine {
-  const processes = new Map<string, MachineProcess>();
-  for (const name of readdirSync("/proc").filter((entry) => /^\d+$/.test(entry))) {
-    const seen = lookAtProcess(name);
-    if (seen !== undefined) processes.set(`${seen.pid}@${seen.startTime}`, seen);
-  }
+  const processes = lookAtProcesses();
   return {
     processes,
     namespaces: new Set([...processes.values()].flatMap((p) => p.namespaces)),
@@ -43,6 +39,15 @@ export function lookAtMachine(): Machine {
       ...entries("/sys/fs/cgroup", 3),
     ]),
   };
+}
+
+export function lookAtProcesses(): ReadonlyMap<string, MachineProcess> {
+  const processes = new Map<string, MachineProcess>();
+  for (const name of readdirSync("/proc").filter((entry) => /^\d+$/.test(entry))) {
+    const seen = lookAtProcess(name);
+    if (seen !== undefined) processes.set(`${seen.pid}@${seen.startTime}`, seen);
+  }
+  return processes;
 }
 
 function lookAtProcess(pid: string): MachineProcess | undefined {
