@@ -35,6 +35,12 @@ interface Stored extends StoredMessage {
   readonly storedUs: number;
 }
 
+/** A snapshot, and the messages of its parts. */
+interface NamedSnapshot {
+  readonly sequence: number;
+  readonly at: readonly number[];
+}
+
 export interface StreamOptions {
   readonly clock: VirtualClock;
   readonly random: Random;
@@ -126,17 +132,19 @@ export class SnapshotStream {
   /** S5. @returns what was taken, if there was something to take */
   damage(): "part" | "index" | undefined {
     const [index, before] = this.#stored.filter(({ kind }) => kind === "index").reverse();
-    const [newest = [], older] = this.#snapshots(index) ?? [];
-    if (index === undefined || older === undefined || !this.#areThere(older)) return undefined;
+    const [newest, older] = this.#snapshots(index) ?? [];
+    if (index === undefined || older === undefined || !this.#areThere(older.at)) return undefined;
     // As it comes: what else is drawn does not depend on it.
     const ofIndex = [...this.#textOf(index), index.sequence];
-    const isSaved = this.#snapshots(before)?.some((parts) => this.#areThere(parts)) ?? false;
+    // Any other that the index before names may be deleted just now.
+    const same = this.#snapshots(before)?.find(({ sequence }) => sequence === older.sequence);
+    const isSaved = same !== undefined && this.#areThere(same.at);
     if (this.#last % 4 === 0 && isSaved) {
       const taken = ofIndex[this.#last % ofIndex.length];
       this.#delete(({ sequence }) => sequence === taken);
       return "index";
     }
-    const own = newest.filter((at) => !older.includes(at));
+    const own = (newest?.at ?? []).filter((at) => !older.at.includes(at));
     if (own.length === 0) return undefined;
     const gone = this.#options.random.pick(own);
     this.#delete(({ sequence }) => sequence === gone);
@@ -200,17 +208,15 @@ export class SnapshotStream {
     this.#stored = this.#stored.filter((message) => !isGone(message));
   }
 
-  /**
-   * Of each snapshot that an index has: the messages of its parts. Undefined where it is damaged.
-   */
-  #snapshots(named: Stored | undefined): readonly (readonly number[])[] | undefined {
+  /** Those that an index has, newest first, as it names them. Undefined where it is damaged. */
+  #snapshots(named: Stored | undefined): readonly NamedSnapshot[] | undefined {
     if (named === undefined || !this.#areThere(this.#textOf(named))) return undefined;
     const { hash, at } = JSON.parse(new TextDecoder().decode(named.data));
     const pieces = this.#stored.filter(({ sequence }) => at.includes(sequence));
     const index = JSON.parse(unpackText(Buffer.concat(pieces.map(({ data }) => data)), hash));
-    return index.snapshots.map(({ manifest }: { manifest: string }) => {
+    return index.snapshots.map(({ sequence, manifest }: { sequence: number; manifest: string }) => {
       const { parts } = JSON.parse(manifest.slice(manifest.indexOf(" ") + 1));
-      return parts.flatMap((part: string) => index.parts[part] ?? []);
+      return { sequence, at: parts.flatMap((part: string) => index.parts[part] ?? []) };
     });
   }
 
