@@ -14,11 +14,16 @@ function listBenchmarks(): readonly string[] {
     .filter((name) => existsSync(`${import.meta.dirname}/${name}/main.ts`));
 }
 
+const usage = `usage: npm run bench -- NAME [--option value]...
+benchmarks: ${listBenchmarks().join(", ")}
+`;
 const [name = "", ...rest] = process.argv.slice(2);
+if (name === "--help") {
+  process.stdout.write(usage);
+  process.exit(0);
+}
 if (!/^[a-z0-9-]+$/.test(name) || !existsSync(`${import.meta.dirname}/${name}/main.ts`)) {
-  process.stderr.write(
-    `usage: npm run bench -- NAME [--option value]...\nbenchmarks: ${listBenchmarks().join(", ")}\n`,
-  );
+  process.stderr.write(usage);
   process.exit(64);
 }
 const options = new Map<string, string>();

@@ -144,6 +144,10 @@ const tasks: Readonly<Record<string, () => Promise<boolean>>> = {
 };
 const task = tasks[what ?? ""];
 const isCount = Number.isSafeInteger(honestRuns) && honestRuns >= (honestAt < 0 ? 0 : 1);
+if (what === "--help") {
+  process.stdout.write(usage);
+  process.exit(0);
+}
 if (task === undefined || words.length > 1 || !isCount) {
   process.stderr.write(usage);
   process.exit(64);

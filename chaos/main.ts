@@ -35,6 +35,10 @@ async function run(options: ChaosOptions): Promise<number> {
   }
 }
 
+if (process.argv[2] === "--help") {
+  process.stdout.write(usage);
+  process.exit(0);
+}
 let options: ChaosOptions;
 try {
   options = parseOptions(process.argv.slice(2), root);
