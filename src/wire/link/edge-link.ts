@@ -7,6 +7,7 @@
 //       what is not acknowledged is sent again, and the core takes each number once.
 //   K2. Effects are handed on in log order, each once: what comes again is dropped.
 //   K4. After `onEnd` nothing is sent or handed on any more.
+//   K5. A question is answered once: by `undefined` when the link is lost or over before that.
 import type { ConnectionId } from "../../core/command.ts";
 import type { BarrierPageAsk, EventPage, ScopeDescription } from "../../core/description.ts";
 import type { EdgeEffect } from "../../core/effect.ts";
@@ -174,11 +175,15 @@ export class EdgeLink {
     this.#outbox.submitAlways({ kind: "end-edge" });
   }
 
-  /** Ends this end without a word: the core decides by the lease. `onEnd` is not called. */
+  /**
+   * Ends this end without a word: the core decides by the lease. `onEnd` is not called. Whoever has
+   * asked something is told that there is no answer (K5): the transport may go without a word.
+   */
   abandon(): void {
     this.#hasEnded = true;
     this.#isWelcome = false;
     this.#send = undefined;
+    this.#answerNone();
   }
 
   /**
@@ -207,18 +212,7 @@ export class EdgeLink {
     const wasUp = this.#isWelcome;
     this.#send = undefined;
     this.#isWelcome = false;
-    for (const [id, answer] of this.#questions) {
-      this.#questions.delete(id);
-      answer(undefined);
-    }
-    for (const [id, answer] of this.#listings) {
-      this.#listings.delete(id);
-      answer(undefined);
-    }
-    for (const [id, answer] of this.#clocks) {
-      this.#clocks.delete(id);
-      answer(undefined);
-    }
+    this.#answerNone();
     // A link that was cut may come back and take the end of this edge; a core that is away decides
     // by the lease.
     if (this.#isClosing && !wasUp) this.#end(undefined);
@@ -320,6 +314,15 @@ export class EdgeLink {
   #submitAttach(): void {
     const { leaseUs } = this.#options;
     this.#outbox.submitAlways({ kind: "attach", ...(leaseUs === undefined ? {} : { leaseUs }) });
+  }
+
+  /** K5. */
+  #answerNone(): void {
+    for (const asked of [this.#questions, this.#listings, this.#clocks]) {
+      const answers = [...asked.values()];
+      asked.clear();
+      for (const answer of answers) answer(undefined);
+    }
   }
 
   #wake(): void {

@@ -273,6 +273,17 @@ describe("a session", () => {
     expect([wait.end, faults, closing.isSettled]).toEqual(["not needed any more", [], true]);
   });
 
+  it("Q1 who has asked the server's clock or state hears that the session has ended", async () => {
+    const bench = new SessionBench();
+    await bench.start();
+    const session = await bench.session();
+    const wait = follow(session.countBarrier("b").wait({ together: true }));
+    const state = follow(session.describe());
+    session.abandon();
+    await bench.clock.pass(10_000);
+    expect([wait.end, state.end]).toEqual(["ended", "ended"]);
+  });
+
   it("takes the longest timeout there is", async () => {
     const bench = new SessionBench();
     await bench.start();

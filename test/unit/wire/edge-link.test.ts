@@ -156,6 +156,35 @@ describe("EdgeLink", () => {
     expect(events.at(-1)).toBe("end undefined");
   });
 
+  it.each<[string, (link: EdgeLink) => void]>([
+    ["the link is lost", (link) => void link.disconnected()],
+    ["this end lets go", (link) => link.abandon()],
+    [
+      "the core has ended it",
+      (link) => link.receive({ kind: "effects", sequence: 1, effects: [{ kind: "revoked" }] }),
+    ],
+    [
+      "the core refuses it",
+      (link) => link.receive({ kind: "closed", reason: "no", mayReturn: false }),
+    ],
+  ])("K5 whoever has asked hears once that there is no answer when %s", (_, end) => {
+    const { link, connect } = createLink();
+    connect();
+    link.receive({ kind: "welcome", lastBatch: 0 });
+    const answers: unknown[] = [];
+    link.describe({ scope: "s" }, (answer) => void answers.push(["state", answer]));
+    link.listEvents("s", 0, (answer) => void answers.push(["events", answer]));
+    link.askClock((answer) => void answers.push(["clock", answer]));
+    end(link);
+    link.disconnected();
+    const none = [
+      ["state", undefined],
+      ["events", undefined],
+      ["clock", undefined],
+    ];
+    expect(answers).toEqual(none);
+  });
+
   it("puts no more text of messages into a batch, and takes no more, than its limits say", () => {
     const limits = { mailboxCommandsMax: 99, entryCommandsMax: 99 };
     const batches: number[][] = [];
