@@ -350,7 +350,8 @@ export class Session implements Requester, AsyncDisposable {
 
   /** Whether somebody waits for a word of the server. */
   get #isAwaited(): boolean {
-    return this.#pending.size + this.#orders.size > 0 || this.#subscriptions.hasAny;
+    const isAwaited = this.#pending.size + this.#orders.size > 0 || this.#link.isAsked;
+    return isAwaited || this.#subscriptions.hasAny;
   }
 
   /**

@@ -99,6 +99,11 @@ export class EdgeLink {
     return this.#isLogAway;
   }
 
+  /** Whether something was asked that is not answered yet. */
+  get isAsked(): boolean {
+    return this.#questions.size + this.#listings.size + this.#clocks.size > 0;
+  }
+
   /** Whether `close` was called. */
   get isClosing(): boolean {
     return this.#isClosing;

@@ -65,6 +65,19 @@ describe("a session whose server says nothing", () => {
     expect(await wait).toEqual({ generation: 1, error: 0 });
   });
 
+  it("does so also for one who waits for the server's clock", async () => {
+    const { bench, session } = await open();
+    await bench.clock.pass(10_000);
+    const [socket] = bench.sockets;
+    if (socket !== undefined) socket.isMute = true;
+    const wait = session.countBarrier("b").wait({ name: "p", together: true });
+    await bench.clock.pass(sessionTime.silenceMs * 3_100);
+    expect(bench.called).toEqual(["a", "b"]);
+    void session.countBarrier("b").init(1);
+    await bench.clock.pass(second);
+    expect(await wait).toMatchObject({ generation: 1, error: 0 });
+  });
+
   it("leaves one alone that answers, and asks nothing when nobody waits", async () => {
     const { bench, session } = await open();
     await bench.clock.pass(second);
