@@ -29,6 +29,7 @@ export {
   lossPayloadBytes,
   ratePayloadBytes,
   tolerances,
+  routePings,
 } from "./linktest-limits.ts";
 export {
   type LatencyPlan,

@@ -53,3 +53,10 @@ export const tolerances: {
 export const frameBytes: number = 14 + 20 + 8;
 export const lossPayloadBytes = 20;
 export const ratePayloadBytes = 1450;
+
+/** To a node that is not beside. */
+export const routePings: {
+  readonly count: number;
+  readonly intervalMs: number;
+  readonly waitMs: number;
+} = { count: 3, intervalMs: 100, waitMs: 2_000 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What a linktest will do, computed before anything is sent: which probes, how large their samples
-// are so that the verdicts can be believed, in which passes, and how long it takes.
+// are so that the verdicts can be believed, in which passes, and how long it takes at least: what
+// is doubted is probed twice, and a busy machine starts probes late.
 //
 //   Q1. The share of false alarms is one of the whole run: every judgement gets an equal part of it
 //       (Bonferroni), so that sixty directions are not sixty chances. [LINKTEST 6.4]
@@ -24,6 +25,7 @@ import {
   type LinktestLimits,
   lossPayloadBytes,
   ratePayloadBytes,
+  routePings,
 } from "./linktest-limits.ts";
 import { detectable, lowerCritical, sampleSize, upperCritical } from "./statistics.ts";
 
@@ -88,12 +90,13 @@ export interface LinktestPlan {
   readonly rate: StagePlan<RateProbe> | undefined;
   /** Directions without a way back: no stage judges them. */
   readonly oneWay: readonly LinktestEdge[];
+  /** At least, of all stages. */
   readonly seconds: number;
 }
 
 const bitsOf = (payloadBytes: number): number => 8 * (payloadBytes + frameBytes);
-/** Between passes: processes start, and what is on its way arrives. */
-const settleSeconds = 0.5;
+/** Of each pass: processes start and meet, on a machine that does nothing else. */
+const settleSeconds = 0.3;
 
 /** @param levels the first and the last stage, 1 to 4 */
 export function planLinktest(
@@ -113,10 +116,12 @@ export function planLinktest(
   const isRouted = /^(static|ospf)/i.test(map.routing);
   const routes = has(2) && isRouted ? farRoutes(map.nodes, map.edges) : undefined;
   const loss = has(3)
-    ? planStage(loaded, limits, (edge) => planLoss(edge, alpha, limits))
+    ? planStage(loaded, limits, longest, (edge) => planLoss(edge, alpha, limits))
     : undefined;
-  const rate = has(4) ? planStage(loaded, limits, (edge) => planRate(edge, limits)) : undefined;
-  const routing = routes === undefined ? 0 : Math.ceil(routes.length / 11) * 3;
+  const rate = has(4)
+    ? planStage(loaded, limits, sum, (edge) => planRate(edge, limits))
+    : undefined;
+  const routing = routeSeconds(routes ?? [], limits);
   const seconds = (latency?.seconds ?? 0) + routing + (loss?.seconds ?? 0) + (rate?.seconds ?? 0);
   const { last: level, first } = levels;
   return { level, first, judgements, latency, routes, loss, rate, oneWay, seconds };
@@ -133,14 +138,22 @@ function planLatency(pairs: readonly Pair[], alpha: number, limits: LinktestLimi
   const passes = schedulePasses(pairs, 4 * limits.pairsAtOnceMax);
   const passSeconds = passes.map((pass) => {
     const turns = pass.map(({ there, back }) => (there.delayMs + back.delayMs) / 1000);
-    return settleSeconds + (count * intervalMs) / 1000 + Math.max(0, ...turns);
+    return settleSeconds + ((count - 1) * intervalMs) / 1000 + longest(turns);
   });
   return { count, intervalMs, alpha, passes, seconds: sum(passSeconds) };
 }
 
+/** Of few passes, however nodes fit into them. */
+function routeSeconds(routes: readonly Route[], { pairsAtOnceMax }: LinktestLimits): number {
+  const passes = Math.ceil(routes.length / (2 * pairsAtOnceMax));
+  return passes * (settleSeconds + (routePings.count * routePings.intervalMs) / 1000);
+}
+
+/** @param bothWays what the two ways of a pair take: at once, or one after the other */
 function planStage<Probe extends { readonly seconds: number; readonly edge: LinktestEdge }>(
   pairs: readonly Pair[],
   limits: LinktestLimits,
+  bothWays: (seconds: readonly number[]) => number,
   plan: (edge: LinktestEdge) => Probe | Untestable,
 ): StagePlan<Probe> {
   const untestable: Untestable[] = [];
@@ -155,8 +168,7 @@ function planStage<Probe extends { readonly seconds: number; readonly edge: Link
     pass.map((pair) => ({ pair, probes: probes.get(pair) ?? [] })),
   );
   const seconds = passes.map((pass) => {
-    const each = pass.flatMap(({ probes: of }) => of.map((probe) => secondsOf(probe)));
-    return settleSeconds + Math.max(0, ...each);
+    return settleSeconds + longest(pass.map(({ probes: of }) => bothWays(of.map(secondsOf))));
   });
   return { passes, untestable, seconds: sum(seconds) };
 }
@@ -234,6 +246,10 @@ function planRate(edge: LinktestEdge, limits: LinktestLimits): RateProbe | Untes
   const sendBps = Math.round((headroom * bandwidthBps) / (1 - loss));
   const packets = Math.ceil((sendBps * seconds) / bitsOf(ratePayloadBytes));
   return { edge, sendBps, packets, seconds };
+}
+
+function longest(values: readonly number[]): number {
+  return Math.max(0, ...values);
 }
 
 function sum(values: readonly number[]): number {

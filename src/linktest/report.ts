@@ -40,7 +40,7 @@ function detail({ stage, expected, measured, why }: Verdict): string {
 
 /** What a run of the plan takes and can find, for whoever is about to wait for it. */
 export function describePlan(plan: LinktestPlan): readonly string[] {
-  const lines = [`linktest level ${plan.level} takes about ${Math.ceil(plan.seconds)} s`];
+  const lines = [`linktest level ${plan.level} takes at least ${Math.ceil(plan.seconds)} s`];
   const stage = (name: string, one: { readonly seconds: number } | undefined): void => {
     if (one !== undefined) lines.push(`  ${name}: ${Math.ceil(one.seconds)} s`);
   };

@@ -125,7 +125,7 @@ export class LinktestAgent implements ObjectAgent {
     const { map, down } = this.#probed(levels);
     const plan = planLinktest(map, { first, last }, linktestLimits);
     const reports = new LinktestReports(this.#options.announce, reportOnly);
-    const seconds = `about ${Math.ceil(plan.seconds)} s`;
+    const seconds = `at least ${Math.ceil(plan.seconds)} s`;
     const directory = join(out, "linktest");
     const file = verdictsFile(directory);
     const text = `linktest level ${last} begins: ${seconds}; verdicts go to linktest/${file}`;

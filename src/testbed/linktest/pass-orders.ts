@@ -13,6 +13,7 @@ import {
   type RateSample,
   type Route,
   ratePayloadBytes,
+  routePings,
 } from "../../linktest/index.ts";
 import { usualQueue } from "../../network/model.ts";
 import type { ProbeStep, SendStep, StepAnswer } from "./probe-order.ts";
@@ -36,7 +37,6 @@ const lossBurstPackets = 16;
 const rateBurstMs = 50;
 /** A sender that is kept from running is slower by its short bursts, and tells no less for that. */
 const lossSlowness = 2;
-const routePings = { count: 3, intervalMs: 100, waitMs: 2_000 };
 
 export function latencySteps({ there, back }: Pair, plan: LatencyPlan): EndSteps {
   const waitMs = there.delayMs + back.delayMs + 1_000;

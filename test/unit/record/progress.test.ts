@@ -131,7 +131,7 @@ describe("plain progress", () => {
       "before 0  run demo/five: 2 nodes, 0 programs, 0 events, sync server on node0, seed 7",
       "before 0  links are shaped by netem (the kernel has it)",
       "before 0  node node0 up",
-      "before 0  linktest level 1 begins: about 9 s",
+      "before 0  linktest level 1 begins: at least 9 s",
       "before 0  linktest level 1: 0 ok, 0 bad, 0 untestable",
     ];
     expect(screen.text).toEqual(told);
@@ -338,7 +338,7 @@ function setUp(progress: Progress, onSaid: (at: number) => void): readonly RunEv
     .start(["node0", "node1"])
     .at(-40, info("links are shaped by netem (the kernel has it)"))
     .at(-30, { type: "node-up", node: "node0" })
-    .at(-20, info("linktest level 1 begins: about 9 s"))
+    .at(-20, info("linktest level 1 begins: at least 9 s"))
     .at(-10, { type: "links-tested", level: 1, verdicts: [], isCancelled: false });
   events.forEach(({ atUs: _, ...body }, at) => {
     progress.early(body as RunEventBody);
@@ -425,7 +425,7 @@ describe("live progress", () => {
     clock.advanceTo(12_000_000);
     const kept = [
       "before 0  links are shaped by netem (the kernel has it)",
-      "before 0  linktest level 1 begins: about 9 s",
+      "before 0  linktest level 1 begins: at least 9 s",
       "before 0  linktest level 1: 0 ok, 0 bad, 0 untestable",
     ];
     expect(screen.text.slice(0, 3)).toEqual(kept);

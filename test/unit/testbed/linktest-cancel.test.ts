@@ -190,7 +190,7 @@ describe("the verdicts of a linktest", () => {
       ...[expect.objectContaining({ length: 4 }), [], []],
     ]);
     const texts = said.flatMap((one) => (one.type === "message" ? [one.text] : []));
-    expect(texts.filter((text) => text.includes("begins: about"))).toEqual([
+    expect(texts.filter((text) => text.includes("begins: at least"))).toEqual([
       expect.stringContaining("; verdicts go to linktest/verdicts-1.json"),
       expect.stringContaining("; verdicts go to linktest/verdicts-2.json"),
     ]);
