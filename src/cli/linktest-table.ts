@@ -8,12 +8,34 @@ export function formatVerdicts(verdicts: readonly Verdict[]): string {
   const rows = verdicts.map((one) => {
     const { edge, stage, verdict, why } = one;
     const { from, to, link } = edge;
-    const [asked, measured] = [one.expected, one.measured].map((value) => inUnits(stage, value));
-    return [link, `${from} > ${to}`, stage, asked ?? "", measured ?? "", verdict, why];
+    const [asked = "", measured = ""] = [one.expected, one.measured].map((value) =>
+      inUnits(stage, value),
+    );
+    return [link, `${from} > ${to}`, stage, asked + sinceOf(one), measured, verdict, why];
   });
   const sorted = rows.toSorted(([a = "", b = ""], [c = "", d = ""]) => order(a, c) || order(b, d));
   const head = ["LINK", "DIRECTION", "STAGE", "ASKED", "MEASURED", "VERDICT", "WHY"];
   return `${formatTable([head, ...sorted]).join("\n")}\n`;
+}
+
+/** What is asked now where the test went by the file and that is something else. */
+function sinceOf({ edge, stage }: Verdict): string {
+  if (!("since" in edge) || edge.since === undefined) return "";
+  const { bandwidthBps, delayMs, loss, isUp } = edge.since;
+  if (!isUp) return " (now: down)";
+  const [is, was] = {
+    latency: [delayMs, edge.delayMs],
+    loss: [loss, edge.loss],
+    bandwidth: [bandwidthBps, edge.bandwidthBps],
+    routing: [0, 0],
+  }[stage];
+  return is === was ? "" : ` (now: ${inUnits(stage, is ?? null)})`;
+}
+
+/** Links that were tested by the file, and are something else since. */
+export function changedLinks(verdicts: readonly Verdict[]): readonly string[] {
+  const changed = verdicts.filter(({ edge }) => "since" in edge);
+  return [...new Set(changed.map(({ edge }) => edge.link))].sort(order);
 }
 
 const order = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

@@ -7,7 +7,7 @@
 //       apart, never left out in silence. [LINKTEST 11]
 import type { LinktestEdge } from "../wire/tmcd/maps.ts";
 
-export type { LinktestEdge, LinktestMap } from "../wire/tmcd/maps.ts";
+export type { EdgeSince, LinktestEdge, LinktestMap } from "../wire/tmcd/maps.ts";
 
 /** Both directions between two nodes over one link; `there` starts at the lesser name. */
 export interface Pair {

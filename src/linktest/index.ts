@@ -2,6 +2,7 @@
 // The check that a network is what was asked for: what to probe, and what to conclude.
 
 export {
+  type EdgeSince,
   type LinktestEdge,
   type LinktestMap,
   type Pair,
@@ -28,8 +29,8 @@ export {
   linktestLimits,
   lossPayloadBytes,
   ratePayloadBytes,
-  tolerances,
   routePings,
+  tolerances,
 } from "./linktest-limits.ts";
 export {
   type LatencyPlan,
@@ -44,6 +45,7 @@ export {
 } from "./plan.ts";
 export {
   describePlan,
+  describeSince,
   formatEdge,
   formatErrorRecord,
   formatVerdict,

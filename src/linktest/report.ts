@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Plans and verdicts as people and old scripts read them, and the records of the error files.
 // [LINKTEST 7]
-import type { LinktestEdge, Route } from "./edges.ts";
+import type { EdgeSince, LinktestEdge, Route } from "./edges.ts";
 import type { Verdict } from "./judge.ts";
 import type { LinktestPlan } from "./plan.ts";
 
@@ -29,6 +29,13 @@ export function formatEdge(edge: LinktestEdge | Route): string {
 /** The same in one line. */
 export function formatVerdict({ stage, edge, why }: Verdict): string {
   return `${stage} of ${formatEdge(edge)}: ${why}`;
+}
+
+/** Of a direction that was tested by what the file asks. */
+export function describeSince({ bandwidthBps, delayMs, loss, isUp }: EdgeSince): string {
+  if (!isUp) return "it was set down since: muster link up lets packets through again";
+  const shape = `${bandwidthBps / 1e6} Mbps, ${round(delayMs)}ms, ${round(100 * loss)}% loss`;
+  return `it was changed since, to ${shape}: muster link reset makes it what the file asks`;
 }
 
 function detail({ stage, expected, measured, why }: Verdict): string {

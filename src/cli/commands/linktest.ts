@@ -29,8 +29,8 @@ import {
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError, type CommandIo } from "../io.ts";
 import { findKeptRuns } from "../kept-runs.ts";
-import { formatVerdicts } from "../linktest-table.ts";
-import { harmless } from "../output.ts";
+import { changedLinks, formatVerdicts } from "../linktest-table.ts";
+import { harmless, joinNames } from "../output.ts";
 import { StopSignals } from "../stop-signals.ts";
 import { LoadError, loadExperiment } from "./parse.ts";
 import { stuckAfterDefault } from "./run-arguments.ts";
@@ -169,7 +169,11 @@ function withoutVerdicts({ outcome, links, error, reasons }: RunResult): string 
 function countsOf(verdicts: readonly Verdict[]): string {
   const of = (wanted: Verdict["verdict"]): number =>
     verdicts.filter(({ verdict }) => verdict === wanted).length;
-  return `${of("ok")} ok, ${of("bad")} bad, ${of("untestable")} untestable`;
+  const counts = `${of("ok")} ok, ${of("bad")} bad, ${of("untestable")} untestable`;
+  const changed = changedLinks(verdicts);
+  if (changed.length === 0) return counts;
+  const links = `${joinNames(changed)} ${changed.length === 1 ? "is" : "are"}`;
+  return `${counts}; by the file, and ${links} something else since: --asked now tests what that is`;
 }
 
 async function killTest(

@@ -5,10 +5,18 @@
 //
 //   N1. Ways that are as the file asks are taken from the experiment, to the digit.
 //   N2. A link that was set down is not probed: nothing comes, as asked.
+//   N3. A test by the file finds links bad that somebody has made so on purpose. It says of which
+//       ways that is, and what they are asked for now, so that nobody looks for a fault.
 import type { Experiment, Link, LinkMember, LinkShape } from "../../experiment/model.ts";
-import { type LinktestEdge, untestable, type Verdict } from "../../linktest/index.ts";
+import {
+  describeSince,
+  type EdgeSince,
+  type LinktestEdge,
+  untestable,
+  type Verdict,
+} from "../../linktest/index.ts";
 import type { LinkTable } from "../../network/link-table.ts";
-import type { DirectionShape, ShapedLink } from "../../network/model.ts";
+import { type DirectionShape, type ShapedLink, shapeLink } from "../../network/model.ts";
 import type { LinktestMap } from "../../wire/tmcd/maps.ts";
 
 type Table = Pick<LinkTable, "link" | "states">;
@@ -90,4 +98,90 @@ function closedAt(link: string, table: Table): ReadonlySet<string> {
   return new Set(closed.flatMap(({ member }) => members[member]?.node ?? []));
 }
 
-const nameOf = ({ link, from, to }: LinktestEdge): string => `${link} ${from} ${to}`;
+type Named = Pick<LinktestEdge, "link" | "from" | "to">;
+
+const nameOf = ({ link, from, to }: Named): string => `${link} ${from} ${to}`;
+
+/**
+ * N3.
+ * @param map of the experiment that the test goes by
+ * @param now the same of its links as they are asked for now
+ */
+export function edgesSince(
+  map: LinktestMap,
+  now: LinktestMap,
+  { links, table }: { readonly links: readonly Link[]; readonly table: Table },
+): LinktestMap {
+  const present = new Map(now.edges.map((edge) => [nameOf(edge), edge]));
+  const changed = new Map(links.map((link) => [link.name, waysSince(link, table)]));
+  const edges = map.edges.map((edge): LinktestEdge => {
+    const is = present.get(nameOf(edge));
+    const { ways = nobody, down = nobody } = changed.get(edge.link) ?? {};
+    const [out, into] = [`up ${edge.from}`, `down ${edge.to}`];
+    const isUp = !down.has(out) && !down.has(into);
+    if (is === undefined || (isUp && !ways.has(out) && !ways.has(into))) return edge;
+    const { bandwidthBps, delayMs, loss } = is;
+    return { ...edge, since: { bandwidthBps, delayMs, loss, isUp } };
+  });
+  return { ...map, edges };
+}
+
+const nobody: ReadonlySet<string> = new Set();
+
+interface WaysSince {
+  /** `up NODE`, `down NODE`: those that do something else than the test goes by. */
+  readonly ways: ReadonlySet<string>;
+  /** Those that let nothing pass. */
+  readonly down: ReadonlySet<string>;
+}
+
+function waysSince(link: Link, table: Table): WaysSince {
+  // By name: members that came later are behind the others in the table, wherever the file has
+  // them.
+  const asked = new Map(shapeLink(link).members.map((end) => [end.node, end]));
+  const members = table.link(link.name)?.members ?? [];
+  const ways = new Set<string>();
+  const down = new Set<string>();
+  for (const { member, way, state } of table.states(link.name)) {
+    const end = asked.get(members[member]?.node ?? "");
+    const shape = way === "up" ? end?.up : end?.down;
+    const name = `${way} ${end?.node}`;
+    if (shape !== undefined && !isAlike(shape, state.shape)) ways.add(name);
+    if (!state.isUp) down.add(name);
+  }
+  return { ways, down };
+}
+
+/** What old tools set is in the one as the sum of two halves, and whole in the other. */
+function isAlike(asked: object, now: object): boolean {
+  const others = new Map(Object.entries(now));
+  return Object.entries(asked).every(([key, value]: [string, unknown]) => {
+    const other: unknown = others.get(key);
+    if (typeof value === "number" && typeof other === "number") {
+      return Math.abs(value - other) <= 1e-9 * Math.max(1, Math.abs(value));
+    }
+    if (typeof value === "object" && value !== null && typeof other === "object" && other !== null)
+      return isAlike(value, other);
+    return value === other;
+  });
+}
+
+/** N3. The verdicts with what was done to what is not ok. */
+export function explainSince(verdicts: readonly Verdict[]): readonly Verdict[] {
+  const since = new Map<string, EdgeSince>();
+  for (const { edge } of verdicts) {
+    if ("since" in edge && edge.since !== undefined) since.set(nameOf(edge), edge.since);
+  }
+  return verdicts.map((verdict) => {
+    const { edge, stage, measured, why } = verdict;
+    if (verdict.verdict === "ok") return verdict;
+    const own = since.get(nameOf(edge));
+    if (own !== undefined) return { ...verdict, why: `${why}; ${describeSince(own)}` };
+    // What comes back by another way than it went is lost by either.
+    const back = since.get(nameOf(turned(edge)));
+    if (back === undefined || stage !== "latency" || measured !== null) return verdict;
+    return { ...verdict, why: `${why}; of the way back: ${describeSince(back)}` };
+  });
+}
+
+const turned = ({ link, from, to }: Named): Named => ({ link, from: to, to: from });

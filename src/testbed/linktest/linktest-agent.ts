@@ -31,7 +31,13 @@ import { NodeNetwork } from "../node-network.ts";
 import type { NodeBackend } from "../nodes/index.ts";
 import type { Announcement } from "../run-bus.ts";
 import type { RunEventBody } from "../run-event.ts";
-import { linksAskedNow, type ProbedEdges, probedEdges } from "./links-now.ts";
+import {
+  edgesSince,
+  explainSince,
+  linksAskedNow,
+  type ProbedEdges,
+  probedEdges,
+} from "./links-now.ts";
 import { LinktestReports } from "./linktest-reports.ts";
 import { createNodeProbes } from "./node-probes.ts";
 import { type LinktestOutcome, runLinktest } from "./run-linktest.ts";
@@ -141,12 +147,14 @@ export class LinktestAgent implements ObjectAgent {
         host: createNodeProbes({ backend, syncServer, syncPort, directory }),
         interrupt: cancel.signal,
         onProgress: (...progress) => reports.pass(...progress),
-        onVerdicts: (stage, judged) =>
-          reports.verdicts(stage, stage === "latency" ? [...down, ...judged] : judged),
+        onVerdicts: (stage, judged) => {
+          const told = explainSince(judged);
+          reports.verdicts(stage, stage === "latency" ? [...down, ...told] : told);
+        },
         lostByMachine: async () => (await backend.nodeLinks?.shaped?.lostByMachine()) ?? 0,
         shaperHealth: () => backend.nodeLinks?.shaped?.health,
       });
-      const outcome = { ...probed, verdicts: [...down, ...probed.verdicts] };
+      const outcome = { ...probed, verdicts: [...down, ...explainSince(probed.verdicts)] };
       const { verdicts, isCancelled } = outcome;
       for (const name of [file, "verdicts.json"]) {
         writeFileSync(join(directory, name), `${JSON.stringify(verdicts, null, 2)}\n`);
@@ -168,8 +176,11 @@ export class LinktestAgent implements ObjectAgent {
     const mapOf = (experiment: Experiment): LinktestMap =>
       new NodeNetwork({ experiment, tables, standIn: (address) => address }).linktest();
     const table = backend.nodeLinks?.shaped?.table;
-    if (asked === undefined || table === undefined) {
-      return { map: mapOf(linksAsked?.(file) ?? file), down: [] };
+    if (table === undefined) return { map: mapOf(linksAsked?.(file) ?? file), down: [] };
+    if (asked === undefined) {
+      const by = linksAsked?.(file) ?? file;
+      const now = mapOf(linksAskedNow(by, table));
+      return { map: edgesSince(mapOf(by), now, { links: by.links, table }), down: [] };
     }
     return probedEdges(mapOf(linksAskedNow(file, table)), mapOf(file), table);
   }

@@ -3,6 +3,7 @@
 // listeners print, and with the verdicts of a stage for programs. [LINKTEST 7]
 import { linktestObject, verdictsAttribute } from "../../client/linktest-request.ts";
 import {
+  describeSince,
   formatEdge,
   formatErrorRecord,
   formatVerdict,
@@ -57,5 +58,7 @@ function describe(verdict: Verdict): string {
 function figures({ stage, edge, expected, measured, samples }: Verdict): string {
   const found = measured === null ? "nothing" : Number(measured.toPrecision(4));
   const wanted = Number(expected.toPrecision(4));
-  return `${stage}: ${formatEdge(edge)}: wanted ${wanted}, measured ${found}, of ${samples} packets`;
+  const since = "since" in edge && edge.since !== undefined ? `; ${describeSince(edge.since)}` : "";
+  const figures = `wanted ${wanted}, measured ${found}, of ${samples} packets`;
+  return `${stage}: ${formatEdge(edge)}: ${figures}${since}`;
 }

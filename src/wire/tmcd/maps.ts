@@ -43,6 +43,12 @@ export interface LinktestEdge {
   readonly queueMinimum?: number;
   /** It is what somebody made of it since, and not what the file asks. Only verdicts say so. */
   readonly isChanged?: true;
+  /** It is what the file asks, and somebody has made this of it since. Only verdicts say so. */
+  readonly since?: EdgeSince;
+}
+
+export interface EdgeSince extends Pick<LinktestEdge, "bandwidthBps" | "delayMs" | "loss"> {
+  readonly isUp: boolean;
 }
 
 export interface LinktestMap {

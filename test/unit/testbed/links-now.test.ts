@@ -1,14 +1,22 @@
 // SPDX-License-Identifier: MIT
 // Goal: a linktest asks for what was asked last of each way of each link: by the file, or by who
-// has changed it since; a link that was set down is not probed.
+// has changed it since; a link that was set down is not probed. One that goes by the file says what
+// was changed since.
 // Method: files read as text, and the table of a run with LINK events put into it; no network.
 import { describe, expect, it } from "vitest";
+import { overlayLinks } from "../../../src/boss/link-overlay.ts";
 import { readYamlExperiment } from "../../../src/boss/read-yaml.ts";
 import type { Experiment } from "../../../src/experiment/index.ts";
+import { untestable, type Verdict } from "../../../src/linktest/index.ts";
 import { findLinkObject, readLinkEvent } from "../../../src/network/link-args.ts";
 import { LinkTable } from "../../../src/network/link-table.ts";
 import { shapeLink } from "../../../src/network/model.ts";
-import { linksAskedNow, probedEdges } from "../../../src/testbed/linktest/links-now.ts";
+import {
+  edgesSince,
+  explainSince,
+  linksAskedNow,
+  probedEdges,
+} from "../../../src/testbed/linktest/links-now.ts";
 import { NodeNetwork } from "../../../src/testbed/node-network.ts";
 
 const text = `nodes: [a, b, c]
@@ -46,6 +54,19 @@ function begin() {
           return `${from}>${to} ${shape}${isChanged === true ? " *" : ""}`;
         });
     },
+    /** Of a test by the file, or by what was set for good: `A>B MB/S MS LOSS`, what it is since. */
+    since(link: string, by: Experiment = experiment): string[] {
+      const now = mapOf(linksAskedNow(by, table));
+      return edgesSince(mapOf(by), now, { links: by.links, table })
+        .edges.filter((edge) => edge.link === link)
+        .map(({ from, to, since }) => {
+          if (since === undefined) return `${from}>${to}`;
+          const { bandwidthBps, delayMs, loss, isUp } = since;
+          const shape = `${bandwidthBps / 1e6} ${delayMs} ${loss}`;
+          return `${from}>${to} ${isUp ? shape : "down"}`;
+        });
+    },
+    experiment,
     isFile: () =>
       linksAskedNow(experiment, table).links.every((it, at) => it === experiment.links[at]),
   };
@@ -101,5 +122,54 @@ describe("what a linktest asks of links", () => {
     }
     run.event("l", "UP");
     expect(run.asked("l")).toEqual(file);
+  });
+});
+
+describe("a linktest by the file", () => {
+  it("knows what was made of each way since, and nothing of what is as the file asks", () => {
+    const run = begin();
+    expect(run.since("l")).toEqual(["a>b", "b>a"]);
+    run.event("l-b", "MODIFY", "DELAY=40 PLR=0.1");
+    expect(run.since("l")).toEqual(["a>b", "b>a 10 40 0.1"]);
+    run.event("l", "DOWN");
+    expect(run.since("l")).toEqual(["a>b down", "b>a down"]);
+    run.event("l", "RESET");
+    run.event("lan-c", "MODIFY", "JITTER=1");
+    expect(run.since("l")).toEqual(["a>b", "b>a"]);
+    expect(run.since("lan").sort()).toEqual([
+      ...["a>b", "a>c 10 4 0", "b>a", "b>c 10 4 0", "c>a 10 4 0", "c>b 10 4 0"],
+    ]);
+  });
+
+  it("goes by what old tools have set for good, however its halves are added up", () => {
+    const run = begin();
+    run.event("l", "MODIFY", "DELAY=33.3 PLR=0.07");
+    const settings = [
+      { link: "l", node: "", key: "DELAY", value: "33.3" },
+      { link: "l", node: "", key: "PLR", value: "0.07" },
+    ];
+    const by = overlayLinks({ experiment: run.experiment, rows: {} }, settings).experiment;
+    expect(run.since("l", by)).toEqual(["a>b", "b>a"]);
+    expect(run.since("l")).toEqual(["a>b 10 33.3 0.07", "b>a 10 33.3 0.07"]);
+  });
+
+  it("says of what is bad that somebody has made it so, also on the way back of a ping", () => {
+    const shape = { bandwidthBps: 1e7, delayMs: 5, loss: 0, queue: "droptail" as const };
+    const since = { bandwidthBps: 2e6, delayMs: 30, loss: 0.01, isUp: true };
+    const there = { link: "l", from: "a", to: "b", ...shape };
+    const back = { link: "l", from: "b", to: "a", ...shape, since };
+    const bad = (edge: Verdict["edge"], stage: Verdict["stage"]): Verdict => {
+      return { ...untestable(stage, edge, "it is not"), verdict: "bad" };
+    };
+    const of = (...verdicts: readonly Verdict[]) => explainSince(verdicts).map(({ why }) => why);
+    const said = "it was changed since, to 2 Mbps, 30ms, 1% loss: muster link reset makes it";
+    const [first, second] = of(bad(there, "latency"), bad(back, "latency"));
+    expect(first).toContain(`it is not; of the way back: ${said}`);
+    expect(second).toContain(`it is not; ${said}`);
+    expect(of(bad(there, "loss"), bad(back, "loss"))[0]).toBe("it is not");
+    const ok: Verdict = { ...bad(back, "loss"), verdict: "ok", why: "" };
+    expect(of(ok)).toEqual([""]);
+    const down = { ...back, since: { ...since, isUp: false } };
+    expect(of(bad(down, "loss"))[0]).toContain("set down since: muster link up lets");
   });
 });
