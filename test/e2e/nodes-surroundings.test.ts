@@ -3,10 +3,10 @@
 // change. Method: `muster run` with TMPDIR and limits as a user may have them; what is hard to
 // bring about in a run, in a process of its own that uses up its descriptors.
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readdirSync } from "node:fs";
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { scratch } from "./support/command.ts";
+import { run, scratch } from "./support/command.ts";
 import { nodesWith, runBody } from "./support/experiment.ts";
 
 test("a relative TMPDIR works and is empty afterwards", async () => {
@@ -18,12 +18,18 @@ test("a relative TMPDIR works and is empty afterwards", async () => {
   expect(readdirSync(join(cwd, "tmp"))).toEqual([]);
 });
 
-test("a TMPDIR that does not exist is a sentence that says what to do", async () => {
-  const TMPDIR = join(scratch(), "none");
-  const { result } = await runBody(nodesWith("true"), [], { env: { TMPDIR } });
-  const message = result.error?.message ?? "";
-  expect(message).toContain(`no directory can be made in ${TMPDIR}: `);
-  expect(message).toMatch(/set TMPDIR to one where you may$/);
+test("a TMPDIR that is none is a sentence that says what to do, and nothing is made", async () => {
+  const cwd = scratch();
+  writeFileSync(join(cwd, "file"), "");
+  writeFileSync(join(cwd, "e.yaml"), "nodes: [a]\n");
+  for (const name of ["none", "file"]) {
+    const TMPDIR = join(cwd, name);
+    const { code, stderr } = await run("muster", ["run", "e.yaml"], { cwd, env: { TMPDIR } });
+    expect(code).toBe(73);
+    expect(stderr).toContain(`no directory can be made in ${TMPDIR}: `);
+    expect(stderr).toMatch(/set TMPDIR to one where you may\n$/);
+  }
+  expect(readdirSync(cwd).sort()).toEqual(["e.yaml", "file"]);
 });
 
 // Enough for Muster to load, too few for what it starts.

@@ -16,6 +16,7 @@ import {
 import { systemClock } from "../../host/clock.ts";
 import { newIncarnation, newRunId } from "../../host/ids.ts";
 import { PkiError } from "../../pki/pki-error.ts";
+import { refuseRunDirectory } from "../../testbed/nodes/index.ts";
 import { renderJunitSeries } from "../../testbed/record/junit.ts";
 import type { RunResult } from "../../testbed/record/result-model.ts";
 import { writeWhole } from "../../testbed/record/run-files.ts";
@@ -68,6 +69,8 @@ export async function runCommand(
   for (const run of series) loaded.push({ run, ...(await load(argv, run, io, said)) });
   if (machines !== undefined)
     for (const { experiment } of loaded) checkForHosts(experiment, argv.nodes);
+  const nowhere = refuseRunDirectory();
+  if (nowhere !== undefined) throw new CommandError(exitCodes.cannotCreate, nowhere);
   const first = loaded[0] as LoadedRun;
   const out = makeOutputDirectory(argv.out ?? defaultOutput(first.experiment.eid));
   const signals = new StopSignals();

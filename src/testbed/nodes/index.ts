@@ -37,4 +37,9 @@ export { NodesError } from "./nodes-error.ts";
 export { type NodesProbe, probeNodes } from "./probe.ts";
 export { type KernelPart, type NetworkProbe, probeNetwork } from "./probe-network.ts";
 export { startProcessNodes } from "./process-nodes.ts";
-export { findLeftovers, type Leftover, removeLeftovers } from "./run-directory.ts";
+export {
+  findLeftovers,
+  type Leftover,
+  refuseRunDirectory,
+  removeLeftovers,
+} from "./run-directory.ts";

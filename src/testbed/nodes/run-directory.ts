@@ -3,6 +3,8 @@
 // directory while the run lives and must be gone afterwards. Its `owner` file says which process
 // it belongs to, so that a later run can tell a leftover from a neighbour.
 import {
+  accessSync,
+  constants,
   lstatSync,
   mkdirSync,
   readdirSync,
@@ -31,21 +33,33 @@ export function runDirectoryOf(runId: string): string {
   return join(temporaryDirectory(), `${PREFIX}${runId}`);
 }
 
+/** @returns why no run can have its directory there, a sentence for the user; undefined: it can */
+export function refuseRunDirectory(): string | undefined {
+  const parent = temporaryDirectory();
+  try {
+    // Of a file this fails.
+    accessSync(join(parent, "."), constants.R_OK | constants.W_OK | constants.X_OK);
+    return undefined;
+  } catch (error) {
+    return notMade(parent, error);
+  }
+}
+
+function notMade(parent: string, error: unknown): string {
+  return `no directory can be made in ${parent}: ${String(error)}; set TMPDIR to one where you may`;
+}
+
 /**
  * Creates the directory, for its owner only.
  *
  * @throws Error with a sentence for the user.
  */
 export function createRunDirectory(runId: string): string {
-  const parent = temporaryDirectory();
   const path = runDirectoryOf(runId);
   try {
     mkdirSync(path, { mode: 0o700 });
   } catch (error) {
-    throw new Error(
-      `no directory can be made in ${parent}: ${String(error)}; set TMPDIR to one where you may`,
-      { cause: error },
-    );
+    throw new Error(notMade(temporaryDirectory(), error), { cause: error });
   }
   writeFileSync(join(path, "owner"), `${describeProcess("self") ?? ""}\n`);
   return path;
