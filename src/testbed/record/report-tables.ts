@@ -76,10 +76,13 @@ ${make(rows.good)}</details>`
 /** An instant as the whole page tells it. */
 export type Instant = (us: number) => string;
 
-/** Times of a run shorter than a second are told to the microsecond. */
+/**
+ * Of a run shorter than a second what is within a second of time 0 is told to the microsecond: what
+ * comes before that, such as a linktest, takes longer than that would tell anything of.
+ */
 export function instantOf(result: Pick<RunResult, "endedUs">): Instant {
-  const digits = result.endedUs < 1_000_000 ? 6 : 3;
-  return (us) => formatInstant(us, digits);
+  const isShort = result.endedUs < 1_000_000;
+  return (us) => formatInstant(us, isShort && Math.abs(us) < 1_000_000 ? 6 : 3);
 }
 
 function split<T>(all: readonly T[], isGood: (one: T) => boolean, row: (one: T) => Html) {

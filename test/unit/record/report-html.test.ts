@@ -171,6 +171,19 @@ describe("renderReport()", () => {
     expect(readPage(renderReport(resultOf(story.events))).text).toContain(said);
   });
 
+  it("tells a short run to the microsecond, and not what came long before it", () => {
+    const say = {
+      type: "message" as const,
+      level: "warning" as const,
+      node: null,
+      text: "so it is",
+    };
+    const story = new Story().start(["node0"], {}, -80_000_000).at(-75_608_099, say);
+    const page = renderReport(resultOf(story.at(1_234, say).end(9_000).events));
+    expect(page).toContain("-75.608s: so it is");
+    expect(page).toContain("+0.001234s: so it is");
+  });
+
   it("links what was printed, and says where nothing was", () => {
     const story = new Story()
       .start(["node0"])
