@@ -52,7 +52,7 @@ test("with no open files left a node is not added, and the process that asks goe
       for (;;) files.push(openSync("/dev/null"));
     } catch {}
     const input = { runId: "r", clock: systemClock, keeper: "1", asUser: false };
-    const said = await startLateHolder({ ...input, name: "a", hostName: "a" });
+    const said = await startLateHolder({ ...input, name: "a", hostName: "a", onGone() {} });
     for (const file of files) closeSync(file);
     console.log(said);`;
   const node = [process.execPath, "--input-type=module", "--eval", script];

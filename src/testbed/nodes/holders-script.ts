@@ -51,13 +51,15 @@ export function formatHolderTables(tables: readonly HolderTable[]): string {
 
 /**
  * Becomes the keeper; each fork that it leaves is a holder, pid 1 of its node. Says what KEEPER
- * says. All of them block in one read, and their dead are collected by the kernel.
+ * says. All of them block in one read; the dead of the holders are collected by the kernel.
  *
  *   Arguments: numbers of the system calls; `--net` where nodes have a network of their own.
  *
  * A process that has made a PID name space for its children goes back to its own between two of
  * them, so that no process stands between keeper and holders. `$0` is left alone: setting it would
  * write over the mark of the run in the environment.
+ *
+ * When one ends before, the keeper says `gone`: which one it was, Muster sees for itself.
  *
  * All end at once, when the run does, and each by the call of the kernel: perl's own `exit` first
  * gives back all it has, one value after the other, which of 200 holders is most of what their end
@@ -67,6 +69,7 @@ export function formatHolderTables(tables: readonly HolderTable[]): string {
 export const HOLDERS: string = `
 use strict;
 my ($unshare, $setns, $mount, $sethostname, $exitGroup, $net) = @ARGV;
+my $isKeeper = 1;
 my ($newPid, $newNode) = (0x20000000, 0x20000 | 0x4000000 | 0x8000000);
 $newNode |= 0x40000000 if $net;
 my %flags = (ro => 1, nosuid => 2, nodev => 4, noexec => 8, rbind => 0x5000);
@@ -132,10 +135,11 @@ while ($tables =~ /^node (.*)\\n((?:mount .*\\n)*)/mg) {
   my ($node, $mounts, $child) = ($1, $2);
   if (syscall(0 + $unshare, $newPid) == 0) { $child = fork }
   if (!defined $child) { print STDERR "$!\\n"; print 'failed ', (fields($node))[0], "\\n"; last }
-  if ($child == 0) { close $own; hold($node, $mounts); last }
+  if ($child == 0) { close $own; $isKeeper = 0; hold($node, $mounts); last }
   syscall(0 + $setns, fileno $own, $newPid) == 0 or die "own name space: $!\\n";
 }
 close $files;
+$SIG{CHLD} = sub { 1 while waitpid(-1, 1) > 0; print "gone\\n" } if $isKeeper;
 untilClosed($guard);
 leave(0);
 `;

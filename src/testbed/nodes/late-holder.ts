@@ -26,6 +26,10 @@ export interface LateHolderInput {
   readonly hostName: string;
   /** `none`, `new`, or the process whose network it takes over. */
   readonly network: string;
+  /** The keeper does not see it end: somebody has to stay beside it who does. */
+  readonly isWatched: boolean;
+  /** Told when it has ended, where `isWatched`; it may be told before. */
+  readonly onGone: () => void;
 }
 
 export interface LateHolder {
@@ -49,7 +53,10 @@ export async function startLateHolder(input: LateHolderInput): Promise<LateHolde
     });
     child.once("error", (error) => resolve(describeSystemError(error)));
     // Its output closes when all have ended who could still say something.
-    child.once("close", () => resolve(`${text}${problems.trim()}`));
+    child.once("close", () => {
+      resolve(`${text}${problems.trim()}`);
+      input.onGone();
+    });
   });
   const cancel = input.clock.after(START_LIMIT_MS, () => child.kill("SIGKILL"));
   const pid = /^node \S+ (\d+)\n/.exec(await said)?.[1];
@@ -61,7 +68,7 @@ export async function startLateHolder(input: LateHolderInput): Promise<LateHolde
 }
 
 function spawnHolder(input: LateHolderInput): ChildProcess {
-  const { runId, keeper, asUser, name, hostName, network } = input;
+  const { runId, keeper, asUser, name, hostName, network, isWatched } = input;
   const isTaken = /^\d+$/.test(network);
   const child = spawn(
     findProgram("nsenter") ?? "nsenter",
@@ -71,7 +78,7 @@ function spawnHolder(input: LateHolderInput): ChildProcess {
       ...["--mount", "--pid", ...(isTaken ? [`--net=/proc/${network}/ns/net`] : []), "--"],
       ...["unshare", "--pid", "--mount", "--uts", "--ipc"],
       ...(network === "new" ? ["--net"] : []),
-      ...["sh", "/.muster/run/tables/holder", name, hostName],
+      ...["sh", "/.muster/run/tables/holder", name, hostName, ...(isWatched ? ["tell"] : [])],
     ],
     {
       detached: true,

@@ -85,6 +85,8 @@ export interface Namespaces {
   readonly warnings: string;
   /** The nodes whose pid 1 is gone or going, with all that runs there. */
   gone(): readonly string[];
+  /** Has somebody look for what is gone as soon as anything may be. One listener. */
+  onGone(listener: () => void): void;
   /** Resolves when the namespaces have ended, for whatever reason. */
   readonly ended: Promise<void>;
   /** One node more. @returns what runs a shell inside it, or why there is none. */
@@ -277,6 +279,7 @@ class RunNamespaces implements Namespaces {
   readonly #releases = new Map<string, () => void>();
   /** What keeps the network of a node that is away. */
   readonly #networks = new Map<string, LateHolder>();
+  #onGone: () => void = () => undefined;
 
   constructor(parts: NamespacesParts) {
     this.#parts = parts;
@@ -297,7 +300,10 @@ class RunNamespaces implements Namespaces {
     writeNodeTable(input, node);
     const { runId, clock } = input;
     const network = this.#networks.get(name)?.pid ?? (node.network === undefined ? "none" : "new");
-    const late = { runId, clock, keeper: held, asUser, name, hostName, network };
+    const late = {
+      ...{ runId, clock, keeper: held, asUser, name, hostName, network },
+      ...{ isWatched: isByShell(input), onGone: () => this.#onGone() },
+    };
     const holder = await startLateHolder(late);
     if (typeof holder === "string") return holder;
     this.#networks.get(name)?.release();
@@ -320,6 +326,11 @@ class RunNamespaces implements Namespaces {
     // All nodes go with the keeper, a few moments behind it.
     const found = isAlive(this.#keeper) ? all.filter(([, pid]) => !isAlive(pid)) : all;
     return found.map(([name]) => name);
+  }
+
+  onGone(listener: () => void): void {
+    this.#onGone = listener;
+    this.#parts.reports.onGone = listener;
   }
 
   async remove(name: string, network: "keep" | "end" = "end"): Promise<void> {
@@ -451,6 +462,7 @@ function entranceOf(
 /** What the keeper and the holders say. */
 class KeeperReports {
   readonly exited: Promise<void>;
+  onGone: () => void = () => undefined;
   #error = "";
   #text = "";
   #closed = false;
@@ -470,6 +482,7 @@ class KeeperReports {
     for (const descriptor of [3, 4] as const) endOf(keeper, descriptor)?.on("error", () => {});
     this.#follow(keeper.stdout, (chunk) => {
       this.#text += chunk;
+      if (this.#text.endsWith("gone\n")) this.onGone();
     });
     this.#follow(keeper.stderr, (chunk) => {
       this.#error = (this.#error + chunk).slice(-4096);

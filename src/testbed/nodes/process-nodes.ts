@@ -378,11 +378,22 @@ class ProcessBackend implements NodeBackend {
     this.#linkAddresses = countLinkAddresses(parts.addresses.values());
     this.#plans = new Map(parts.options.nodes.map((plan) => [plan.name, plan]));
     this.#tellEntrances();
-    this.failed = new Promise((resolve) => {
-      void parts.namespaces?.ended.then(() => {
-        if (this.#stopped === undefined) resolve(describeLost([...this.nodes.keys()]));
-      });
+    this.failed = new Promise((resolve) => this.#watch(resolve));
+  }
+
+  /** @param tell told when nodes are lost, also where nothing runs whose end would show it */
+  #watch(tell: (why: string) => void): void {
+    const { namespaces } = this.#parts;
+    const look = (): void => {
+      const why = this.lostNodes();
+      if (why !== undefined) tell(why);
+    };
+    namespaces?.onGone(look);
+    void namespaces?.ended.then(() => {
+      if (this.#stopped === undefined) tell(describeLost([...this.nodes.keys()]));
     });
+    // One may have ended before there was anybody to hear of it.
+    look();
   }
 
   lostNodes(): string | undefined {

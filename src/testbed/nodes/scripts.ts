@@ -109,7 +109,7 @@ fi
  *   the loop here and becomes the keeper (holders-script.ts).
  * Descriptor 4, of Muster too, closes when the files are there that nodes mount.
  * Output: `root`, then `node NAME PID` for each node that is up, `failed NAME` for one that
- * is not; what went wrong is on standard error.
+ * is not, later `gone` when a holder has ended; what went wrong is on standard error.
  */
 export const KEEPER: string = `
 # What lies between nodes has no addresses that anybody has not given it.
@@ -133,7 +133,7 @@ shift 3
 while read -r never <&4; do :; done
 exec 4<&-
 while read -r name hostname; do
-  unshare --pid --mount --uts --ipc $net sh /.muster/run/tables/holder "$name" "$hostname" &
+  unshare --pid --mount --uts --ipc $net sh /.muster/run/tables/holder "$name" "$hostname" tell &
 done </.muster/run/tables/nodes
 ${holdUntilEof("  ")}
 `;
@@ -142,8 +142,9 @@ ${holdUntilEof("  ")}
  * Makes one node and becomes pid 1 of it, in the child that the shell starts last: only a child of
  * a process that asked for a PID namespace is in it.
  *
- *   $1 node name; $2 host name. A node with a network of its own has a file that says whether it
- *   forwards, 0 or 1.
+ *   $1 node name; $2 host name; $3 `tell`: stays beside it and says `gone` when it has ended, where
+ *   the keeper cannot. A node with a network of its own has a file that says whether it forwards, 0
+ *   or 1.
  */
 export const HOLDER: string = `
 # The machine's own settings are inherited, whatever they are. $2: does it forward? IPv6 is there for
@@ -170,6 +171,7 @@ hold() {
 ${holdUntilEof("  ")}
 }
 hold "$1" "$2" &
+[ -z "$3" ] || { wait; echo gone; }
 `;
 
 /**
