@@ -47,13 +47,15 @@ interface End {
 interface Row {
   readonly items: ReadonlySet<Item>;
   readonly round: number;
+  /** Which part this is: a link that begins anew gives the numbers of its rounds again. */
+  readonly part: number;
   isLost: boolean;
 }
 
 interface Spoken {
   readonly items: ReadonlySet<Item>;
-  /** Rounds of the controllers below that it has in it. */
-  readonly rounds: ReadonlyMap<string, number>;
+  /** The parts of the controllers below that it has in it. */
+  readonly parts: ReadonlySet<number>;
 }
 
 interface Open {
@@ -80,6 +82,7 @@ export class TreeCounts {
   readonly #states = new Map<TreeNode, State>();
   /** Who waits, or has waited, by controller. */
   readonly #items = new Map<string, Item>();
+  #lastPart = 0;
   crossings = 0;
 
   constructor(complain: Complain) {
@@ -115,8 +118,8 @@ export class TreeCounts {
     const { reports, open: all } = this.#of(node);
     const open = all.get(key);
     const items = open === undefined ? new Set<Item>() : itemsOf(open);
-    const rounds = new Map([...(open?.rows ?? [])].map(([child, { round }]) => [child, round]));
-    const spoken = { items, rounds };
+    const parts = new Set([...(open?.rows.values() ?? [])].map(({ part }) => part));
+    const spoken = { items, parts };
     reports.set(mark, spoken);
     const sum = sumOf(items);
     const waiting = [...items].filter(({ waits }) => waits).length;
@@ -146,8 +149,10 @@ export class TreeCounts {
       this.#complain("T3", `${node.name} takes report ${number} of ${child.name} on ${key}`);
       return;
     }
-    const round = report.round === 0 ? number : report.round;
-    this.#open(node, key).rows.set(child.name, { items, round, isLost: false });
+    if (report.round === 0) this.#lastPart += 1;
+    const { round, part } =
+      report.round !== 0 && row !== undefined ? row : { round: number, part: this.#lastPart };
+    this.#open(node, key).rows.set(child.name, { items, round, part, isLost: false });
     this.#look(node, key, report.last);
   }
 
@@ -160,7 +165,7 @@ export class TreeCounts {
     const spoken = open.spoken.get(upTo) ?? [...open.spoken].findLast(([at]) => at <= upTo)?.[1];
     for (const item of [...open.own]) if (item.due !== undefined) open.own.delete(item);
     for (const [child, row] of [...open.rows]) {
-      if (row.isLost || spoken?.rounds.get(child) === row.round) open.rows.delete(child);
+      if (row.isLost || spoken?.parts.has(row.part) === true) open.rows.delete(child);
     }
     ends.set(key, generation);
     delete open.generation;
