@@ -5,15 +5,18 @@
 import { formatVerdict, type Verdict } from "../../linktest/index.ts";
 import type {
   BarrierEnded,
+  BarrierSlow,
   EventCancelled,
   EventFired,
   InstanceEnded,
   LinksTested,
   Message,
   ProgramEnded,
+  ProgramStarted,
   RunEvent,
   RunEventBody,
   RunModified,
+  RunStarted,
   TrafficEnded,
 } from "../run-event.ts";
 import { describeModification, resultModification } from "./modified.ts";
@@ -80,24 +83,8 @@ export function createEventLines(): EventLines {
 
 function eventLines(counts: Counts, event: RunEvent): Line[] {
   switch (event.type) {
-    case "run-started": {
-      counts.nodes = event.nodes.length;
-      counts.programs = event.programs.length;
-      counts.events = event.eventsPlanned;
-      const size = [
-        plural(counts.nodes, "node"),
-        plural(counts.programs, "program"),
-        plural(counts.events, "event"),
-      ].join(", ");
-      const server = event.syncServer === null ? "" : `, sync server on ${event.syncServer}`;
-      const shell = shellName(event.backend.shell ?? "");
-      const read = shell === "" ? "" : `, commands run in ${shell}`;
-      const how = `${server}, seed ${event.seed}${read}`;
-      return [
-        [styled("strong", `run ${event.experiment}`), `: ${size}${how}`],
-        ...event.lost.map((text): Line => [styled("warning", "not given"), `: ${text}`]),
-      ];
-    }
+    case "run-started":
+      return runStarted(counts, event);
     case "run-modified":
       counts.nodes += event.nodesAdded.length - event.nodesRemoved.length;
       counts.programs += event.programsAdded.length - event.programsRemoved.length;
@@ -108,12 +95,7 @@ function eventLines(counts: Counts, event: RunEvent): Line[] {
       if (counts.nodes <= toldOneByOneMax) return [[`node ${event.node} up`]];
       return tenth(counts.nodesUp, counts.nodes, "nodes", "up");
     case "program-started":
-      counts.programsStarted += 1;
-      if (counts.programs > toldOneByOneMax) {
-        return tenth(counts.programsStarted, counts.programs, "programs", "started");
-      }
-      counts.toldStarts.add(event.name);
-      return [[`program ${event.name} on ${event.node} started: ${event.command}`]];
+      return programStarted(counts, event);
     case "program-ended":
       return programEnded(counts, event);
     case "instance-ended":
@@ -130,13 +112,7 @@ function eventLines(counts: Counts, event: RunEvent): Line[] {
       counts.toldArrivals.delete(event.name);
       return [barrierEndedLine(event)];
     case "barrier-slow":
-      return [
-        [
-          styled("warning", `barrier ${event.name} slow`),
-          `: ${formatDuration(event.waitedUs)} since the first arrival; ` +
-            `waiting: ${joinParties(event.arrived)}${missingText(event.missing)}`,
-        ],
-      ];
+      return [barrierSlowLine(event)];
     case "traffic-ended":
       return [[trafficText(event)]];
     case "links-tested":
@@ -149,6 +125,42 @@ function eventLines(counts: Counts, event: RunEvent): Line[] {
     case "log":
       return [];
   }
+}
+
+function runStarted(counts: Counts, event: RunStarted): Line[] {
+  counts.nodes = event.nodes.length;
+  counts.programs = event.programs.length;
+  counts.events = event.eventsPlanned;
+  const size = [
+    plural(counts.nodes, "node"),
+    plural(counts.programs, "program"),
+    plural(counts.events, "event"),
+  ].join(", ");
+  const server = event.syncServer === null ? "" : `, sync server on ${event.syncServer}`;
+  const shell = shellName(event.backend.shell ?? "");
+  const read = shell === "" ? "" : `, commands run in ${shell}`;
+  const how = `${server}, seed ${event.seed}${read}`;
+  return [
+    [styled("strong", `run ${event.experiment}`), `: ${size}${how}`],
+    ...event.lost.map((text): Line => [styled("warning", "not given"), `: ${text}`]),
+  ];
+}
+
+function programStarted(counts: Counts, event: ProgramStarted): Line[] {
+  counts.programsStarted += 1;
+  if (counts.programs > toldOneByOneMax) {
+    return tenth(counts.programsStarted, counts.programs, "programs", "started");
+  }
+  counts.toldStarts.add(event.name);
+  return [[`program ${event.name} on ${event.node} started: ${event.command}`]];
+}
+
+function barrierSlowLine({ name, waitedUs, arrived, missing }: BarrierSlow): Line {
+  return [
+    styled("warning", `barrier ${name} slow`),
+    `: ${formatDuration(waitedUs)} since the first arrival; ` +
+      `waiting: ${joinParties(arrived)}${missingText(missing)}`,
+  ];
 }
 
 /** What is wrong, each in a line of its own. */
