@@ -94,7 +94,12 @@ test.skipIf(!isRoot)(
     expect(now.stdout).toMatch(/^m +b > c +latency +300 ms +30\d/m);
     expect(now.stdout).not.toContain(" bad ");
     const byFile = ["linktest", "test", "--level", "1", "--asked", "file"];
-    expect((await shaped(...byFile)).code).toBe(1);
+    const filed = await shaped(...byFile);
+    expect(filed.code).toBe(1);
+    expect(filed.stdout).toMatch(
+      /^m +b > c +latency +\S+ ms \(now: 300 ms\) .* changed since, to /m,
+    );
+    expect(filed.stderr).toContain("and m is something else since: --asked now tests");
     expect((await shaped("down", "test")).stdout).toContain("run 1 failed");
     const { links, reasons } = readResult(directory);
     expect(links.map(({ name, asked }) => `${name} ${asked.delayUs}`)).toEqual([
