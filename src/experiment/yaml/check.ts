@@ -132,7 +132,7 @@ function textFault(
   const wanted = isRight || text === undefined ? textWanted(type.what) : type.what;
   if (node.kind !== "text") return kindFault(node, what, wanted);
   if (isRight) return undefined;
-  const code = type.what === "a name" ? "YAML_NAME" : "YAML_TEXT";
+  const code = type.what.startsWith("a name") ? "YAML_NAME" : "YAML_TEXT";
   // A message is one line, whatever the text is.
   const message = `${what} is ${type.what}, not ${JSON.stringify(node.text)}`;
   return { code, message, hint: nameHint(type) };

@@ -54,6 +54,8 @@ export interface Field {
 
 /** Names of objects: what an event or a reference can name without quotes. */
 export const objectNamePattern = "^[A-Za-z0-9_.:-]{1,255}$";
+/** Names of projects and experiments are directories, and parts of what nodes are told. */
+const plainNamePattern = "^[-A-Za-z0-9_]{1,255}$";
 /** Names of nodes and links are parts of host names. */
 export const hostNamePattern = "^[-0-9A-Za-z]{1,32}$";
 /** One node name, or several: `node{0..4}`. */
@@ -78,6 +80,11 @@ const percentage: FieldType = { kind: "quantity", quantity: "percentage" };
 const anyText: FieldType = { kind: "text", what: "text" };
 const line: FieldType = { kind: "text", what: "text of one line", pattern: oneLine };
 const objectName: FieldType = { kind: "text", what: "a name", pattern: objectNamePattern };
+const plainName: FieldType = {
+  kind: "text",
+  what: "a name of letters, digits, dashes and underscores",
+  pattern: plainNamePattern,
+};
 const hostName: FieldType = { kind: "text", what: "a name", pattern: hostNamePattern };
 const address: FieldType = { kind: "text", what: "an address", pattern: addressPattern };
 const wait: FieldType = {
@@ -347,8 +354,8 @@ function namedMap(of: FieldType, what: string, key: string = objectNamePattern):
 export const experimentType: RecordType = record("experiment", "an experiment", {
   $schema: { type: anyText, about: "Where the schema is, for editors." },
   muster: { type: { kind: "integer", min: 1, max: 1 }, about: "Version of this format: 1." },
-  project: { type: objectName, about: "Project name." },
-  name: { type: objectName, about: "Experiment name; the file's name when left out." },
+  project: { type: plainName, about: "Project name." },
+  name: { type: plainName, about: "Experiment name; the file's name when left out." },
   options: {
     type: namedMap({ kind: "scalar" }, "an option", optionPattern),
     about: "Variables for all programs; --set NAME=VALUE changes them.",
