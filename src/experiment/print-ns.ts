@@ -160,7 +160,7 @@ class NsPrinter {
 
   #printNodes(): void {
     const { nodes, syncServer, linktestLevel } = this.#experiment;
-    for (const { name, osName, hardwareType, failureAction } of nodes) {
+    for (const { name, osName, hardwareType, failureAction, archives = [] } of nodes) {
       const node = nsReference(name);
       this.#add(`set ${nsWord(name)} [${this.#ns} node]`);
       if (osName !== "") this.#add(`tb-set-node-os ${node} ${nsWord(osName)}`);
@@ -170,6 +170,8 @@ class NsPrinter {
       if (failureAction !== "fatal") {
         this.#add(`tb-set-node-failure-action ${node} ${failureAction}`);
       }
+      const pairs = archives.map(({ directory, file }) => `${nsWord(directory)} ${nsWord(file)}`);
+      if (pairs.length > 0) this.#add(`tb-set-node-tarfiles ${node} ${pairs.join(" ")}`);
     }
     const isOther = syncServer !== defaultSyncServer(nodes, defaultCatalogue);
     if (syncServer !== undefined && (this.#saysSyncServer || isOther)) {

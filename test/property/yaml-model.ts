@@ -102,13 +102,11 @@ function addUnsayable(it: Draw, experiment: Experiment): Experiment {
     ...{ rateBps: 1_000, intervalSeconds: undefined, tos: undefined },
     ...{ source: end("cbr", first ?? ""), sink: end("null", second ?? "") },
   };
-  const route: GivenRoute = { node: first ?? "", to: { node: second ?? "" }, by: first ?? "", at };
   const [one] = sequences;
   return {
     ...experiment,
     nodes: nodes.map((node) => ({
       ...node,
-      ...given("archives", some([{ directory: "/opt", file: "x.tgz" }])),
       ...given("packages", some(["x.rpm"])),
     })),
     links: links.map((link) => ({
@@ -121,7 +119,6 @@ function addUnsayable(it: Draw, experiment: Experiment): Experiment {
       })),
     })),
     ...given("traffic", some([flow])),
-    ...given("routes", some([route])),
     sequences: sequences.map((sequence) => ({
       ...sequence,
       ...given("onError", sequence.steps.length > 0 ? some(one?.name) : undefined),
@@ -151,10 +148,12 @@ function draw(it: Draw): Experiment {
     osName: pick(it, ["", "", "FBSD-STD", "a b"]),
     hardwareType: pick(it, ["pc", "pc", "pc850"]),
     failureAction: pick(it, ["fatal", "nonfatal", "ignore"] as const),
+    ...given("archives", pick(it, [undefined, [{ directory: "/opt", file: "/proj/a b.tgz" }]])),
     at,
   })).filter((node, index, all) => all.findIndex(({ name }) => name === node.name) === index);
   const names = nodes.map(({ name }) => name);
   const links = drawLinks(it, names);
+  const routes = drawRoutes(it, links);
   const barriers = ns ? [] : drawBarriers(it, names);
   const programs = drawPrograms(it, names, barriers);
   const groups =
@@ -179,6 +178,7 @@ function draw(it: Draw): Experiment {
     groups,
     ...(barriers.length === 0 ? {} : { barriers }),
     ...(flip(it) ? { routing: pick(it, routings) } : {}),
+    ...(routes.length === 0 ? {} : { routes }),
     syncServer: flip(it) ? pick(it, names) : names.toSorted()[0],
     ...(flip(it) ? { linktestLevel: pick(it, [0, 3, 4] as const) } : {}),
     simulator: pick(it, ["ns", "sim"]),
@@ -236,6 +236,21 @@ function drawLinks(it: Draw, names: readonly string[]): Link[] {
       at,
     };
   });
+}
+
+/** By a neighbour: to a link, to one end of it, or to the only end of a node. */
+function drawRoutes(it: Draw, links: readonly Link[]): GivenRoute[] {
+  const [link] = links;
+  const [first, second] = link?.members ?? [];
+  if (link === undefined || first === undefined || second === undefined || flip(it)) return [];
+  const ends = links.flatMap(({ members }) => members.map(({ node }) => node));
+  const isOnce = ends.filter((node) => node === second.node).length === 1;
+  const to = pick(it, [
+    { link: link.name },
+    { link: link.name, node: second.node },
+    ...(isOnce ? [{ node: second.node }] : []),
+  ]);
+  return [{ node: first.node, to, by: second.node, at }];
 }
 
 /** Of all members, of some, or of none. */

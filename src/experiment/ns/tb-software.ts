@@ -1,18 +1,14 @@
 // SPDX-License-Identifier: MIT
 // tb-* commands about what is put on nodes: archives, packages, boot services. [EMULAB-NS 9]
-// Whether a file is there is the site's knowledge: it is asked only when the catalogue lists files.
 
+import { archiveFileFault, directoryFault } from "../archive-fault.ts";
+import type { Archive } from "../model.ts";
 import { parseList } from "../tcl/list.ts";
 import { NsFault } from "./context.ts";
 import { options, word } from "./method.ts";
 import { type CommandCall, command, needNode, type TestbedCommand } from "./tb-shared.ts";
 
 const many = Number.POSITIVE_INFINITY;
-
-interface Archive {
-  readonly directory: string;
-  readonly file: string;
-}
 
 /** Pairs of directory and archive, as words or as one string of them. */
 function archives(call: CommandCall, from: number): readonly Archive[] {
@@ -29,59 +25,23 @@ function archives(call: CommandCall, from: number): readonly Archive[] {
   for (let i = 0; i < words.length; i += 2) {
     const archive = { directory: word(words, i), file: word(words, i + 1) };
     const index = isOneWord ? from : from + i;
-    const fault = directoryFault(call, archive, index) ?? fileFault(call, archive, index);
+    const fault = faultOf(call, archive, index);
     if (fault === undefined) found.push(archive);
     else call.context.report(call.site, fault.code, fault.message, fault.details);
   }
   return found;
 }
 
-function directoryFault(
-  { context, argv }: CommandCall,
-  { directory }: Archive,
-  index: number,
-): NsFault | undefined {
-  const place = { word: index, within: directory };
-  if (!directory.startsWith("/")) {
-    const message = `[${argv[0]}] '${directory}' is not an absolute path.`;
-    return new NsFault("NS_TARFILES", message, { ...place, hint: "Give it from / on." });
-  }
-  const shared = context.options.catalogue.sharedDirectories.find(
-    (root) => directory === root || directory.startsWith(`${root}/`),
-  );
-  if (shared === undefined) return undefined;
-  const message = `[${argv[0]}] '${directory}' is below ${shared}, which all nodes share.`;
-  const hint = "Unpack into a directory that each node has for itself.";
-  return new NsFault("NS_TARFILES", message, { ...place, hint });
-}
-
 /** The recorded results come from a run that leaves archives out after looking at directories. */
-function fileFault(
-  { context, argv }: CommandCall,
-  { file }: Archive,
-  index: number,
-): NsFault | undefined {
-  if (context.options.compat) return undefined;
-  const refuse = (why: string, hint: string): NsFault =>
-    new NsFault("NS_TARFILES", `[${argv[0]}] '${file}' ${why}`, {
-      word: index,
-      within: file,
-      hint,
-    });
-  if (!/\.(?:tar|tar\.Z|tar\.gz|tgz|tar\.bz2)$/.test(file)) {
-    return refuse("is no archive.", "Use .tar, .tar.Z, .tar.gz, .tgz or .tar.bz2.");
-  }
-  const scheme = /^([A-Za-z]+):\/\//.exec(file)?.[1];
-  if (scheme !== undefined) {
-    if (["http", "https", "ftp", "xxx"].includes(scheme)) return undefined;
-    return refuse(`has the unknown scheme ${scheme}.`, "Use http, https or ftp.");
-  }
-  const { files } = context.options.catalogue;
-  if (files === undefined) return undefined;
-  if (!/^\/(?:proj|groups|users)\//.test(file)) {
-    return refuse("is not in an allowed directory.", "Put it below /proj, /groups or /users.");
-  }
-  return files.has(file) ? undefined : refuse("does not exist.", "The site has no such file.");
+function faultOf(call: CommandCall, archive: Archive, index: number): NsFault | undefined {
+  const { catalogue, compat } = call.context.options;
+  const fault =
+    directoryFault(archive, catalogue) ??
+    (compat ? undefined : archiveFileFault(archive, catalogue));
+  if (fault === undefined) return undefined;
+  const { part, message, hint } = fault;
+  const place = { word: index, within: archive[part] };
+  return new NsFault("NS_TARFILES", `[${call.argv[0]}] ${message}.`, { ...place, hint });
 }
 
 function rpms(call: CommandCall): void {

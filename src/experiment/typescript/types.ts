@@ -27,6 +27,13 @@ export interface NodeSpec {
   /** Run at time 0; its exit status is the start status of the node. */
   readonly startCommand?: string;
 }
+  /**
+   * Routes besides those that are computed: to a node with one link, a link or an end of it
+   * (LINK-NODE), by a node beside it.
+   */
+  readonly routes?: readonly { readonly to: string; readonly by: string }[];
+  /** Unpacked on it before its programs start. */
+  readonly archives?: readonly { readonly directory: string; readonly file: string }[];
 
 /** Names that a map of nodes makes: of `repeat` also the numbered ones, of a range only those. */
 export type NodeNames<Nodes> = {

@@ -181,6 +181,19 @@ const change = record("change", "new values of a link", {
   },
 });
 
+const route = record("route", "a route of a node", {
+  to: {
+    type: reference,
+    about: "A node with one link, a link (its network), or an end of one: LINK-NODE.",
+    required: true,
+  },
+  by: { type: reference, about: "The node beside it that it sends by.", required: true },
+});
+const archive = record("archive", "an archive to unpack on a node", {
+  directory: { type: line, about: "Where it is unpacked, from / on.", required: true },
+  file: { type: line, about: "The archive, a path or a URL.", required: true },
+});
+
 const nodeFields: Readonly<Record<string, Field>> = {
   os: { type: anyText, about: "Name of the operating system image." },
   hardware: { type: anyText, about: "Hardware type; pc when left out." },
@@ -195,6 +208,14 @@ const nodeFields: Readonly<Record<string, Field>> = {
   startCommand: {
     type: line,
     about: "A command run at time 0, whose exit status is the start status of the node.",
+  },
+  routes: {
+    type: { kind: "list", of: route, min: 1 },
+    about: "Routes besides those that are computed.",
+  },
+  archives: {
+    type: { kind: "list", of: archive, min: 1 },
+    about: "Archives that are unpacked on it before its programs start.",
   },
 };
 

@@ -4,9 +4,11 @@
 
 import { type Catalogue, defaultCatalogue } from "../catalogue.ts";
 import type {
+  Archive,
   BarrierDeclaration,
   Experiment,
   ExperimentNode,
+  GivenRoute,
   PlannedEvent,
   Program,
 } from "../model.ts";
@@ -17,6 +19,7 @@ import { printTestground, withoutInstances } from "./print-testground.ts";
 import { formatDuration, formatPercentage } from "./quantities.ts";
 import { defaultSyncServer } from "./read.ts";
 import { defaultArgs } from "./read-programs.ts";
+import { printDestination } from "./read-routes.ts";
 
 type Pairs = (readonly [key: string, value: PlainValue])[];
 
@@ -52,7 +55,9 @@ export function printYaml(
     if (isWanted) pairs.push([name, value()]);
   };
   section("options", environment.length > 0, () => ({ map: environment }));
-  section("nodes", nodes.length > 0, () => printNodes(nodes, plan.nodeStarts, catalogue));
+  const routes = Map.groupBy(experiment.routes ?? [], ({ node }) => node);
+  const said = { starts: plan.nodeStarts, routes, catalogue };
+  section("nodes", nodes.length > 0, () => printNodes(nodes, said));
   section("links", links.length > 0, () => printLinks(nodes, links, catalogue));
   section("programs", plan.programs.length > 0, () => ({ map: plan.programs }));
   section("testground", whole.testground !== undefined, () => printTestground(whole, printProcess));
@@ -133,18 +138,21 @@ function startsAt(
   );
 }
 
-function printNodes(
-  nodes: readonly ExperimentNode[],
-  starts: ReadonlyMap<string, string>,
-  catalogue: Catalogue,
-): PlainMap {
+/** What is said with nodes, and where. */
+interface SaidOfNodes {
+  readonly starts: ReadonlyMap<string, string>;
+  readonly routes: ReadonlyMap<string, readonly GivenRoute[]>;
+  readonly catalogue: Catalogue;
+}
+
+function printNodes(nodes: readonly ExperimentNode[], said: SaidOfNodes): PlainMap {
   const pairs: Pairs = [];
   for (let index = 0; index < nodes.length; ) {
     const node = nodes[index];
     if (node === undefined) break;
-    const body = printNode(node, starts, catalogue);
+    const body = printNode(node, said);
     const count = runLength(nodes, index, (other) => {
-      return JSON.stringify(printNode(other, starts, catalogue)) === JSON.stringify(body);
+      return JSON.stringify(printNode(other, said)) === JSON.stringify(body);
     });
     const [, base = "", number = ""] = splitName(node.name) ?? [];
     const name = count > 1 ? `${base}{${number}..${Number(number) + count - 1}}` : node.name;
@@ -177,18 +185,36 @@ function runLength(
   return count > 2 ? count : 1;
 }
 
-function printNode(
-  node: ExperimentNode,
-  starts: ReadonlyMap<string, string>,
-  catalogue: Catalogue,
-): PlainValue {
+function printNode(node: ExperimentNode, { starts, routes, catalogue }: SaidOfNodes): PlainValue {
   const pairs: Pairs = [];
   if (node.osName !== "") pairs.push(["os", node.osName]);
   if (node.hardwareType !== catalogue.defaultType) pairs.push(["hardware", node.hardwareType]);
   if (node.failureAction !== "fatal") pairs.push(["onFailure", node.failureAction]);
   const command = starts.get(node.name);
   if (command !== undefined) pairs.push(["startCommand", command]);
+  const given = routes.get(node.name) ?? [];
+  if (given.length > 0) pairs.push(["routes", { list: given.map(printRoute) }]);
+  const { archives = [] } = node;
+  if (archives.length > 0) pairs.push(["archives", { list: archives.map(printArchive) }]);
   return pairs.length === 0 ? null : { map: pairs };
+}
+
+function printRoute({ to, by }: GivenRoute): PlainMap {
+  return {
+    map: [
+      ["to", printDestination(to)],
+      ["by", by],
+    ],
+  };
+}
+
+function printArchive({ directory, file }: Archive): PlainMap {
+  return {
+    map: [
+      ["directory", directory],
+      ["file", file],
+    ],
+  };
 }
 
 function printProgram(program: Program, start: PlainValue | undefined): PlainMap {

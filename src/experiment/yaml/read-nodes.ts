@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
-// Nodes of a document: a map or a list, `repeat` and ranges of names, start commands.
+// Nodes of a document: a map or a list, `repeat` and ranges of names, start commands, archives.
 
+import { archiveFileFault, directoryFault } from "../archive-fault.ts";
 import { objectsMax } from "../limits.ts";
-import type { ExperimentNode, SourcePosition } from "../model.ts";
+import type { Archive, ExperimentNode, SourcePosition } from "../model.ts";
 import { integerIn, type ReadContext } from "./context.ts";
 import { hostNamePattern } from "./fields.ts";
 import { repeatMax } from "./limits.ts";
+import type { NodeRoutes } from "./read-routes.ts";
 import { child, type DocumentNode, type ScalarNode, textOf } from "./tree.ts";
 
 /** One entry of `nodes`, in either form. */
@@ -21,18 +23,43 @@ export interface NodeStart {
   readonly command: ScalarNode;
 }
 
-/** Declares the nodes and returns their start commands. */
-export function readNodes(context: ReadContext, tree: DocumentNode | undefined): NodeStart[] {
+/** What is read of nodes when links and programs are known. */
+export interface NodeWishes {
+  readonly starts: readonly NodeStart[];
+  readonly routes: readonly NodeRoutes[];
+}
+
+/** Declares the nodes. */
+export function readNodes(context: ReadContext, tree: DocumentNode | undefined): NodeWishes {
   const starts: NodeStart[] = [];
+  const routes: NodeRoutes[] = [];
   for (const entry of entriesOf(tree)) {
     const names = namesOf(context, entry);
     const command = child(entry.body, "startCommand");
+    const list = child(entry.body, "routes");
+    const archives = archivesIn(context, child(entry.body, "archives"));
     for (const name of names) {
-      if (!addNode(context, name, entry)) continue;
+      if (!addNode(context, name, entry, archives)) continue;
       if (command?.kind === "text") starts.push({ node: name, command });
+      if (list !== undefined) routes.push({ node: name, list });
     }
   }
-  return starts;
+  return { starts, routes };
+}
+
+function archivesIn(context: ReadContext, tree: DocumentNode | undefined): readonly Archive[] {
+  return (tree?.kind === "list" ? tree.items : []).flatMap((item): Archive[] => {
+    const [directory, file] = [textOf(child(item, "directory")), textOf(child(item, "file"))];
+    if (directory === undefined || file === undefined) return [];
+    const archive = { directory, file };
+    for (const find of [directoryFault, archiveFileFault]) {
+      const fault = find(archive, context.catalogue);
+      if (fault === undefined) continue;
+      const { at } = child(item, fault.part) ?? item;
+      context.findings.error(at, "YAML_ARCHIVE", fault.message, fault.hint);
+    }
+    return [archive];
+  });
 }
 
 function entriesOf(tree: DocumentNode | undefined): NodeEntry[] {
@@ -61,7 +88,12 @@ function namesOf(context: ReadContext, { key, at, body }: NodeEntry): readonly s
   return context.declare(key, "node", at, names) ? names : [];
 }
 
-function addNode(context: ReadContext, name: string, { at, body }: NodeEntry): boolean {
+function addNode(
+  context: ReadContext,
+  name: string,
+  { at, body }: NodeEntry,
+  archives: readonly Archive[],
+): boolean {
   const { findings, nodes } = context;
   if (!new RegExp(hostNamePattern).test(name)) {
     const hint = "A node is named with letters, digits and dashes, at most 32 of them.";
@@ -83,6 +115,7 @@ function addNode(context: ReadContext, name: string, { at, body }: NodeEntry): b
     osName: textOf(child(body, "os")) ?? "",
     hardwareType: textOf(child(body, "hardware")) ?? context.catalogue.defaultType,
     failureAction: failure === "nonfatal" || failure === "ignore" ? failure : "fatal",
+    ...(archives.length === 0 ? {} : { archives }),
     at,
   };
   nodes.push(node);

@@ -16,6 +16,7 @@ import { declareTargets, readEvents, readGroups } from "./read-events.ts";
 import { readLinks } from "./read-links.ts";
 import { readNodes } from "./read-nodes.ts";
 import { readPrograms, readStarts } from "./read-programs.ts";
+import { readRoutes } from "./read-routes.ts";
 import { planOf, readTestground } from "./read-testground.ts";
 import { child, type DocumentNode, type ScalarNode, textOf } from "./tree.ts";
 
@@ -75,8 +76,9 @@ function readDocument(
   checkShape(tree, experimentType, "an experiment", findings);
   const context = new ReadContext(findings, options.catalogue ?? defaultCatalogue);
   context.misspelt = misspeltFields(tree, experimentType);
-  const starts = readNodes(context, child(tree, "nodes"));
+  const { starts, routes: routed } = readNodes(context, child(tree, "nodes"));
   const drafts = readLinks(context, child(tree, "links"));
+  const routes = readRoutes(context, routed, drafts);
   const programs = readPrograms(context, child(tree, "programs"), starts);
   const testground = readTestground(context, child(tree, "testground"));
   programs.push(...testground.drafts);
@@ -104,6 +106,7 @@ function readDocument(
     ...(barriers.length === 0 ? {} : { barriers }),
     ...planOf(testground, eid),
     ...(routing === undefined ? {} : { routing }),
+    ...(routes.length === 0 ? {} : { routes }),
     syncServer: server.node,
     ...(linktest === undefined ? {} : { linktestLevel: linktest as LinktestLevel }),
     simulator: context.simulator,

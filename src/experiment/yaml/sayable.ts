@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What of an experiment a YAML file has words for, and what not: NS files say more than YAML files
-// about traffic, routes and what is put on nodes, and queues that nothing can make. Pure.
+// about traffic and what is installed on nodes, and queues that nothing can make. Pure.
 import { isSameQueue, presetQueue } from "../link-shape.ts";
 import type {
   Diagnostic,
@@ -23,31 +23,21 @@ export interface SayablePart {
 }
 
 export function sayableInYaml(experiment: Experiment): SayablePart {
-  const {
-    nodes,
-    links,
-    traffic = [],
-    routes = [],
-    groups,
-    events,
-    sequences,
-    timelines,
-  } = experiment;
+  const { nodes, links, traffic = [], groups, events, sequences, timelines } = experiment;
   const lost = [
     ...nodes.flatMap(lostOfNode),
     ...links.flatMap(lostOfLink),
     ...traffic.map(({ name, at }) => lostThing(at, `the generated traffic of ${name}`)),
-    ...routes.map(({ node, at }) => lostThing(at, `a route of ${node}`)),
     ...sequences.flatMap(lostOfSequence),
   ];
   const gone = goneWith(new Set(traffic.map(({ name }) => name)), groups);
   const isKept = ({ object }: PlannedEvent): boolean => !gone.has(object);
-  const { traffic: _traffic, routes: _routes, ...rest } = experiment;
+  const { traffic: _traffic, ...rest } = experiment;
   return {
     lost,
     experiment: {
       ...rest,
-      nodes: nodes.map(({ archives: _archives, packages: _packages, ...node }) => node),
+      nodes: nodes.map(({ packages: _packages, ...node }) => node),
       links: links.map((link) => ({
         ...withSayableCost(link),
         members: link.members.map(withSayableQueue).map(withSayableTrace),
@@ -70,11 +60,8 @@ function goneWith(names: ReadonlySet<string>, groups: Experiment["groups"]): Rea
   return new Set([...names, ...empty.map(({ name }) => name)]);
 }
 
-function lostOfNode({ name, archives, packages, at }: ExperimentNode): Diagnostic[] {
-  return [
-    ...(archives === undefined ? [] : [lostThing(at, `what is unpacked on ${name}`)]),
-    ...(packages === undefined ? [] : [lostThing(at, `which packages are installed on ${name}`)]),
-  ];
+function lostOfNode({ name, packages, at }: ExperimentNode): Diagnostic[] {
+  return packages === undefined ? [] : [lostThing(at, `which packages are installed on ${name}`)];
 }
 
 function lostOfLink({ name, members, cost, at }: Link): Diagnostic[] {

@@ -132,6 +132,40 @@ $ns run
     expect(withoutPlaces(back)).toEqual(readYaml(yaml));
   });
 
+  it("keeps the routes that are given, and what is unpacked on nodes", async () => {
+    const from = join(folder, "given.ns");
+    const [yaml, ns] = [join(folder, "given.yaml"), join(folder, "given-back.ns")];
+    const text = `set ns [new Simulator]
+source tb_compat.tcl
+foreach name {a b c d} { set $name [$ns node] }
+set near [$ns duplex-link $a $b 10Mb 0ms DropTail]
+set far [$ns make-lan "$b $c $d" 10Mb 0ms]
+$a add-route $c $b
+$a add-route $far $b
+$c add-route [$ns lanlink $near $a] $b
+tb-set-tarfiles /usr http://h/y.tgz
+tb-set-node-tarfiles $a /opt /proj/p/x.tgz
+$ns run
+`;
+    writeFileSync(from, text);
+    expect(await convert({ from, to: yaml })).toMatchObject({ exit: 0, stderr: "" });
+    const shared = { directory: "/usr", file: "http://h/y.tgz" };
+    expect(readYaml(yaml)).toMatchObject({
+      nodes: [
+        { archives: [shared, { directory: "/opt", file: "/proj/p/x.tgz" }] },
+        ...["b", "c", "d"].map((name) => ({ name, archives: [shared] })),
+      ],
+      routes: [
+        { node: "a", to: { node: "c" }, by: "b" },
+        { node: "a", to: { link: "far" }, by: "b" },
+        { node: "c", to: { link: "near", node: "a" }, by: "b" },
+      ],
+    });
+    expect(await convert({ from: yaml, to: ns })).toMatchObject({ exit: 0, stderr: "" });
+    const back = (await loadExperiment(ns, { eid: "given" })).experiment;
+    expect(withoutPlaces(back)).toEqual(readYaml(yaml));
+  });
+
   it("prints to standard output", async () => {
     const { stdout } = await convert({ from: join(examples, "quickstart.ns"), to: "-" });
     expect(stdout).toMatch(/^project: muster\nname: quickstart\n/);
@@ -180,7 +214,6 @@ $ns run
       '$ns at 1 "$s start"',
     ];
     it.each([
-      [["tb-set-node-tarfiles $a /opt /proj/p/x.tgz"], "what is unpacked on a", 3],
       [["tb-set-node-rpms $a /proj/p/x.rpm"], "which packages are installed on a", 3],
       [
         ["set l [$ns duplex-link $a $b 10Mb 20ms RED]", "[$l queue $b] set q_weight_ 2"],

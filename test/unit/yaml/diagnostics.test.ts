@@ -15,6 +15,12 @@ function found(text: string): string[] {
   });
 }
 
+/** A file in which one node has these routes; another one, d, is on no link. */
+function routed(routes: string): string {
+  const nodes = `nodes:\n  a: { routes: [${routes}] }\n  b:\n  c:\n  d:\n`;
+  return `${nodes}links: { l: { between: [a, b] }, m: { between: [b, c] } }\n`;
+}
+
 describe("parseYamlExperiment()", () => {
   it("says in one line what is wrong with a text of several", () => {
     const { diagnostics } = read(
@@ -112,6 +118,17 @@ events:
     ["nodes: [a]\nbarriers: { b: { } }\n", "2:13 YAML_MISSING"],
     ["nodes: [a]\nbarriers: { b: { members: a, quorum: 0% } }\n", "2:38 YAML_RULE"],
     ["nodes: [a]\nevents: [{ at: 1s, target: a, do: kill }]\n", "2:35 YAML_VERB"],
+    ["project: a.b\nnodes: [a]\n", "1:10 YAML_NAME"],
+    ["nodes: [a]\nname: my:exp\n", "2:7 YAML_NAME"],
+    ["nodes: { a.b: }\n", "1:10 YAML_NAME"],
+    [routed("{ to: c, by: d }"), "2:30 YAML_ROUTE"],
+    [routed("{ to: c, by: a }"), "2:30 YAML_ROUTE"],
+    [routed("{ to: b, by: b }"), "2:23 YAML_ROUTE"],
+    [routed("{ to: d, by: b }"), "2:23 YAML_ROUTE"],
+    [routed("{ to: n, by: b }"), "2:23 YAML_UNKNOWN_NAME"],
+    [routed("{ to: m-c, by: b }, { to: m-c, by: b }"), "2:43 YAML_ROUTE"],
+    ["nodes: { a: { archives: [{ directory: /proj/x, file: x.tgz }] } }\n", "1:39 YAML_ARCHIVE"],
+    ["nodes: { a: { archives: [{ directory: /opt, file: x.zip }] } }\n", "1:51 YAML_ARCHIVE"],
   ])("refuses %j", (text, expected) => {
     const { experiment } = read(text);
     expect(experiment).toBeUndefined();
