@@ -19,8 +19,8 @@ import type {
   TraceWish,
   TrafficFlow,
 } from "./model.ts";
+import { formatBandwidth, formatDuration, formatPercentage } from "./quantities.ts";
 import { printWait } from "./yaml/print-events.ts";
-import { formatBandwidth, formatDuration, formatPercentage } from "./yaml/quantities.ts";
 import { defaultSyncServer } from "./yaml/read.ts";
 
 /** Members of a LAN up to which each pair is listed; beyond, each member's two ways are. */

@@ -4,7 +4,7 @@
 
 import type { Experiment, PlannedEvent } from "./model.ts";
 import { nsReference, nsWord } from "./print-ns-words.ts";
-import { plain } from "./yaml/quantities.ts";
+import { plain } from "./quantities.ts";
 import { defaultArgs } from "./yaml/read-programs.ts";
 
 /** Seconds with their fraction, exactly. */

@@ -5,7 +5,7 @@
 import { wholeOf } from "./link-shape.ts";
 import type { Link, LinkMember, LinkShape } from "./model.ts";
 import { nsReference, nsWord } from "./print-ns-words.ts";
-import { plain } from "./yaml/quantities.ts";
+import { plain } from "./quantities.ts";
 import { differencesOf } from "./yaml/queues.ts";
 import { isSameTrace } from "./yaml/traces.ts";
 

@@ -1,36 +1,32 @@
 // SPDX-License-Identifier: MIT
 // `muster link set`: words of people (`bandwidth=10Mb delay=20ms loss=1%`) as the ARGS of a MODIFY
-// event. Pure. What has no unit is refused where two are usual, so that nobody gets a thousandth,
-// or all for one in a hundred; so are bytes a second, which would be taken for an eighth.
+// event. Pure. Values are the quantities of YAML files, so that what is written there can be said
+// here.
 //
 // Of a LAN the words are meant from node to node, as in a file: `PIPE=path` says so, and whoever
 // performs the event knows which links are LANs. Those of one member are its own.
+import {
+  parseBandwidth,
+  parseDuration,
+  parsePercentage,
+  plain,
+  type Quantity,
+} from "../experiment/quantities.ts";
 
-type Units = ReadonlyMap<string, number>;
+interface Word {
+  readonly key: string;
+  readonly parse: (text: string) => Quantity;
+  /** Decimal places from the quantity to what events have: b/s to kb/s, microseconds to ms. */
+  readonly shift: number;
+}
 
-const rates: Units = new Map([
-  ["b", 0.001],
-  ["kb", 1],
-  ["Mb", 1_000],
-  ["Gb", 1_000_000],
-]);
-const times: Units = new Map([
-  ["us", 0.001],
-  ["ms", 1],
-  ["s", 1_000],
-]);
-const shares: Units = new Map([
-  ["", 1],
-  ["%", 0.01],
-]);
-
-const words: ReadonlyMap<string, { readonly key: string; readonly units: Units }> = new Map([
-  ["bandwidth", { key: "BANDWIDTH", units: rates }],
-  ["delay", { key: "DELAY", units: times }],
-  ["jitter", { key: "JITTER", units: times }],
-  ["loss", { key: "PLR", units: shares }],
-  ["duplicate", { key: "DUPLICATE", units: shares }],
-  ["reorder", { key: "REORDER", units: shares }],
+const words: ReadonlyMap<string, Word> = new Map([
+  ["bandwidth", { key: "BANDWIDTH", parse: parseBandwidth, shift: -3 }],
+  ["delay", { key: "DELAY", parse: parseDuration, shift: -3 }],
+  ["jitter", { key: "JITTER", parse: parseDuration, shift: -3 }],
+  ["loss", { key: "PLR", parse: parsePercentage, shift: 0 }],
+  ["duplicate", { key: "DUPLICATE", parse: parsePercentage, shift: 0 }],
+  ["reorder", { key: "REORDER", parse: parsePercentage, shift: 0 }],
 ]);
 
 /** What a LAN shares between the two members that a packet passes. */
@@ -65,40 +61,14 @@ function readWord(word: string): { readonly arg: string } | { readonly problem: 
   if (known === undefined) {
     return { problem: `links have ${[...words.keys()].join(", ")} and queue, not '${name}'` };
   }
-  if (name === "bandwidth" && /^(?:unlimited|any)$/.test(text)) return { arg: "BANDWIDTH=0" };
-  const [, digits = "", unit = ""] = /^(\d+\.?\d*|\.\d+)(.*)$/.exec(text) ?? [];
-  const isNothing = digits !== "" && unit === "" && Number(digits) === 0;
-  const named = known.units.get(known.units === rates ? rateUnit(unit) : unit.toLowerCase());
-  const factor = isNothing ? 1 : named;
-  if (digits === "" || factor === undefined) {
-    const units = [...known.units.keys()].filter((one) => one !== "").join(", ");
-    const meant = known.units === rates && digits !== "" ? meantRate(digits, unit) : "";
-    return { problem: `${name} is a number with one of ${units} behind it, not '${text}'${meant}` };
-  }
-  const value = Number(digits) * factor;
-  if (known.units === shares && (value > 1 || (unit === "" && Number(digits) === 1))) {
-    const meant = unit === "" ? `write ${name}=${digits}%` : "a share is at most 100%";
-    const all = value === 1 ? ` or ${name}=100%, ${digits} could be both` : "";
-    return { problem: `${name}=${text}: ${meant}${all}` };
-  }
-  if (name === "bandwidth" && value === 0) {
+  const { key, parse, shift } = known;
+  if (name === "bandwidth" && Number.parseFloat(text) === 0) {
     return { problem: "a bandwidth of 0 carries nothing; say unlimited, or muster link down" };
   }
-  return { arg: `${known.key}=${value}` };
-}
-
-/** `mbps` and `Mb/s` are `Mb`; `MB`, which would be bytes, is no unit of links. */
-function rateUnit(unit: string): string {
-  const [, prefix] = /^([kmg]?)b(?:ps|\/s)?$/i.exec(unit) ?? [];
-  if (prefix === undefined || unit.includes("B")) return unit;
-  return `${prefix.toLowerCase() === "k" ? "k" : prefix.toUpperCase()}b`;
-}
-
-function meantRate(digits: string, unit: string): string {
-  const [, letter] = /^([kmgb])(?:b?(?:it)?s?(?:ps|\/s)?|ytes?)$/i.exec(unit) ?? [];
-  if (letter === undefined) return "";
-  const near = letter.toLowerCase() === "b" ? "b" : rateUnit(`${letter.toLowerCase()}b`);
-  return `; did you mean ${digits}${near} (bits a second)?`;
+  const read = parse(text);
+  if (read.ok) return { arg: `${key}=${plain(read.value, shift)}` };
+  const hint = read.hint.charAt(0).toLowerCase() + read.hint.slice(1).replace(/\.$/, "");
+  return { problem: `${name}: ${read.message}; ${hint}` };
 }
 
 /** `50` or `50packets`, `9000bytes`. */

@@ -185,7 +185,10 @@ describe.skipIf(!isRoot)("muster link", () => {
 
   test("a share that none can be is refused before anybody is asked", async () => {
     const { code, stderr } = await muster("link", "set", experiment, "l0", "loss=150%");
-    expect([code, stderr]).toEqual([64, expect.stringContaining("a share is at most 100%")]);
+    expect([code, stderr]).toEqual([
+      64,
+      expect.stringContaining("is not a percentage between 0% and 100%"),
+    ]);
   });
 
   test("what is planned is not waited for", async () => {

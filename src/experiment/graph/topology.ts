@@ -3,7 +3,7 @@
 
 import { joinShapes } from "../link-shape.ts";
 import type { Experiment, Link } from "../model.ts";
-import { formatBandwidth, formatDuration, formatPercentage } from "../yaml/quantities.ts";
+import { formatBandwidth, formatDuration, formatPercentage } from "../quantities.ts";
 
 export interface GraphPoint {
   readonly name: string;

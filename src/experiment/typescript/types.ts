@@ -4,6 +4,7 @@
 
 /** A number and its unit: `250us`, `10ms`, `2.5s`, `1m30s`. */
 export type Duration =
+  | 0
   | `${number}${"h" | "m" | "s" | "ms" | "us"}`
   | `${number}${"h" | "m"}${string}s`;
 /** `56kbps`, `100Mbps`, `1Gb`, `10Mb/s`; `any` or `unlimited`. */
@@ -11,8 +12,8 @@ export type Bandwidth =
   | `${number}${"" | "k" | "M" | "G"}${"bps" | "b" | "b/s"}`
   | "any"
   | "unlimited";
-/** `1%`. */
-export type Percentage = `${number}%`;
+/** `1%`; a number is a share below one: 0.01. */
+export type Percentage = `${number}%` | number;
 
 /** A value of an option or a variable, taken as text. */
 export type ScalarValue = string | number | boolean;
@@ -26,7 +27,6 @@ export interface NodeSpec {
   readonly repeat?: number;
   /** Run at time 0; its exit status is the start status of the node. */
   readonly startCommand?: string;
-}
   /**
    * Routes besides those that are computed: to a node with one link, a link or an end of it
    * (LINK-NODE), by a node beside it.
@@ -34,6 +34,7 @@ export interface NodeSpec {
   readonly routes?: readonly { readonly to: string; readonly by: string }[];
   /** Unpacked on it before its programs start. */
   readonly archives?: readonly { readonly directory: string; readonly file: string }[];
+}
 
 /** Names that a map of nodes makes: of `repeat` also the numbered ones, of a range only those. */
 export type NodeNames<Nodes> = {

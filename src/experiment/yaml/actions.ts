@@ -4,7 +4,7 @@
 
 import { presetQueue, shareOf, wholeOf } from "../link-shape.ts";
 import type { Link, Program, QueueShape } from "../model.ts";
-import { formatDuration } from "./quantities.ts";
+import { formatDuration } from "../quantities.ts";
 import { isQueueSayable } from "./queues.ts";
 import type { PathShape } from "./read-links.ts";
 import { defaultArgs } from "./read-programs.ts";

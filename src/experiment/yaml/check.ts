@@ -3,10 +3,10 @@
 // quantities without a unit. All findings at once, each at its own place.
 
 import type { SourcePosition } from "../model.ts";
+import { parseBandwidth, parseDuration, parsePercentage, type Quantity } from "../quantities.ts";
 import { closest } from "../suggest.ts";
 import type { FieldType, RecordType, ScalarType } from "./fields.ts";
 import type { Findings } from "./findings.ts";
-import { parseBandwidth, parseDuration, parsePercentage, type Quantity } from "./quantities.ts";
 import { type DocumentNode, describeKind, type MapNode } from "./tree.ts";
 
 /** A fault of one value; `at` is the value's own place. */

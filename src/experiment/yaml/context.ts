@@ -6,10 +6,10 @@
 import type { Catalogue } from "../catalogue.ts";
 import { diagnosticsMax, eventsMax } from "../limits.ts";
 import type { ExperimentNode, Link, PlannedEvent, Program, SourcePosition } from "../model.ts";
+import { parseBandwidth, parseDuration, parsePercentage, type Quantity } from "../quantities.ts";
 import { closest } from "../suggest.ts";
 import type { Findings } from "./findings.ts";
 import { repeatMax, waitsMax } from "./limits.ts";
-import { parseBandwidth, parseDuration, parsePercentage } from "./quantities.ts";
 import { child, type DocumentNode, type ScalarNode } from "./tree.ts";
 
 export type ObjectKind =
@@ -201,24 +201,25 @@ export function durationIn(node: DocumentNode | undefined, key: string): number 
 }
 
 export function durationOf(node: DocumentNode | undefined): number | undefined {
-  if (node?.kind !== "text") return undefined;
-  const read = parseDuration(node.text);
-  return read.ok ? read.value : undefined;
+  return quantityOf(node, parseDuration);
 }
 
 /** Bits a second under a key. */
 export function bandwidthIn(node: DocumentNode | undefined, key: string): number | undefined {
-  const value = child(node, key);
-  if (value?.kind !== "text") return undefined;
-  const read = parseBandwidth(value.text);
-  return read.ok ? read.value : undefined;
+  return quantityOf(child(node, key), parseBandwidth);
 }
 
 /** A probability under a key. */
 export function percentageIn(node: DocumentNode | undefined, key: string): number | undefined {
-  const value = child(node, key);
-  if (value?.kind !== "text") return undefined;
-  const read = parsePercentage(value.text);
+  return quantityOf(child(node, key), parsePercentage);
+}
+
+function quantityOf(
+  node: DocumentNode | undefined,
+  parse: (text: string) => Quantity,
+): number | undefined {
+  if (node?.kind !== "text" && node?.kind !== "number") return undefined;
+  const read = parse(node.text);
   return read.ok ? read.value : undefined;
 }
 

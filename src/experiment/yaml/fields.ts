@@ -5,8 +5,8 @@
 
 import { traceBytesMax } from "../limits.ts";
 import type { Routing } from "../model.ts";
+import { type quantityPatterns, queueLengthPattern, queueMeanPattern } from "../quantities.ts";
 import { barrierMembersMax, instancesMax, linkCostMax, repeatMax } from "./limits.ts";
-import { type quantityPatterns, queueLengthPattern, queueMeanPattern } from "./quantities.ts";
 import { queueKinds } from "./queues.ts";
 import { traceKinds } from "./traces.ts";
 

@@ -2,6 +2,7 @@
 // Prints events: by words where they give the same event again, else by type and arguments.
 
 import type { BarrierWait, Experiment, PlannedEvent } from "../model.ts";
+import { formatDuration } from "../quantities.ts";
 import {
   type ActionKind,
   type ActionObject,
@@ -15,7 +16,6 @@ import {
 import type { PlainList, PlainValue } from "./emit.ts";
 import { objectNamePattern } from "./fields.ts";
 import { printChanges } from "./print-links.ts";
-import { formatDuration } from "./quantities.ts";
 import { printQueue } from "./queues.ts";
 
 type Pairs = (readonly [key: string, value: PlainValue])[];

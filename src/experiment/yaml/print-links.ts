@@ -11,10 +11,10 @@ import type {
   QueueShape,
   TraceWish,
 } from "../model.ts";
+import { formatBandwidth, formatDuration, formatPercentage } from "../quantities.ts";
 import { assignAddresses } from "./assign-addresses.ts";
 import type { PlainMap, PlainValue } from "./emit.ts";
 import { Findings } from "./findings.ts";
-import { formatBandwidth, formatDuration, formatPercentage } from "./quantities.ts";
 import { differencesOf, printQueue } from "./queues.ts";
 import { firstHalf, type PathShape, secondHalf } from "./read-links.ts";
 import { isSameTrace, printTrace } from "./traces.ts";

@@ -12,11 +12,11 @@ import type {
   PlannedEvent,
   Program,
 } from "../model.ts";
+import { formatDuration, formatPercentage } from "../quantities.ts";
 import { emitDocument, type PlainMap, type PlainValue } from "./emit.ts";
 import { printEvents, printWait } from "./print-events.ts";
 import { printLinks } from "./print-links.ts";
 import { printTestground, withoutInstances } from "./print-testground.ts";
-import { formatDuration, formatPercentage } from "./quantities.ts";
 import { defaultSyncServer } from "./read.ts";
 import { defaultArgs } from "./read-programs.ts";
 import { printDestination } from "./read-routes.ts";

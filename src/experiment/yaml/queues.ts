@@ -4,9 +4,9 @@
 
 import { isSameQueue, presetQueue } from "../link-shape.ts";
 import type { QueueShape } from "../model.ts";
+import { formatPercentage, plain } from "../quantities.ts";
 import { integerIn, percentageIn } from "./context.ts";
 import type { PlainMap, PlainValue } from "./emit.ts";
-import { formatPercentage, plain } from "./quantities.ts";
 import { child, type DocumentNode, textOf } from "./tree.ts";
 
 export const queueKinds: readonly QueueShape["kind"][] = ["drop-tail", "red", "gentle-red"];

@@ -2,8 +2,8 @@
 // The JSON Schema of experiment files, made from the table of fields that the validator uses.
 // docs/reference/experiment.schema.json is its output; a test compares them.
 
+import { quantityPatterns } from "../quantities.ts";
 import { experimentType, type FieldType, type RecordType } from "./fields.ts";
-import { quantityPatterns } from "./quantities.ts";
 
 /** A JSON Schema, as plain data. */
 export type JsonSchema = { readonly [key: string]: JsonValue };
@@ -39,7 +39,8 @@ function schemaOf(type: FieldType, definitions: Map<string, JsonSchema>): JsonSc
     case "text":
       return { type: "string", ...(type.pattern === undefined ? {} : { pattern: type.pattern }) };
     case "quantity":
-      return { type: "string", pattern: quantityPatterns[type.quantity] };
+      definitions.set(type.quantity, quantitySchema(type.quantity));
+      return { $ref: `#/$defs/${type.quantity}` };
     case "integer":
       return { type: "integer", minimum: type.min, maximum: type.max };
     case "boolean":
@@ -68,6 +69,19 @@ function schemaOf(type: FieldType, definitions: Map<string, JsonSchema>): JsonSc
     }
     case "either":
       return { anyOf: type.options.map((option) => schemaOf(option, definitions)) };
+  }
+}
+
+/** Numbers alone are told apart from texts; what is one as a text is one as a number. */
+function quantitySchema(quantity: keyof typeof quantityPatterns): JsonSchema {
+  const text = { type: "string", pattern: quantityPatterns[quantity] };
+  switch (quantity) {
+    case "bandwidth":
+      return text;
+    case "duration":
+      return { anyOf: [text, { const: 0 }] };
+    case "percentage":
+      return { anyOf: [text, { type: "number", minimum: 0, exclusiveMaximum: 1 }] };
   }
 }
 

@@ -56,7 +56,7 @@ describe("parseYamlExperiment()", () => {
   client: { repeat: 2 }
 lnks: {}
 links:
-  up: { between: [sever, client0], delay: 10, bandwidth: 10mbps }
+  up: { between: [sever, client0], delay: 10, bandwidth: 10MBps }
 programs:
   p: { node: clients, command: "true", start: { after: q, when: barrier goo crossed } }
 barriers:

@@ -60,7 +60,8 @@ describe("a link of a YAML file", () => {
     ["queue: { limit: 0packets }", "limit is a length such as 50packets or 9000bytes"],
     ["queue: { minThreshold: 900bytes }", "minThreshold is a length such as 5packets"],
     ["jitter: 3", 'jitter: the time "3" has no unit'],
-    ["reorder: 0.5", 'reorder: "0.5" has no unit'],
+    ["reorder: 1", 'reorder: "1" has no unit, and could be all or 1%'],
+    ["reorder: 5", 'reorder: "5" has no unit'],
   ])("refuses %s", (words, message) => {
     const { experiment, diagnostics } = read(`{ between: [a, b], delay: 5ms, ${words} }`);
     expect(experiment).toBeUndefined();

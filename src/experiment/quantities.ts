@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
-// Quantities of YAML files: a number and its unit, never a number alone. Read and printed by their
-// decimal digits, so that what is printed reads back as exactly the same value.
+// Quantities as people write them, in YAML files and behind `muster link set`: a number and its
+// unit. A number alone is one where it can be only that: 0 of a time, a share below one. Read and
+// printed by their decimal digits, so that what is printed reads back as exactly the same value.
 
 /** A value, or what is wrong with the text. */
 export type Quantity =
   | { readonly ok: true; readonly value: number }
   | { readonly ok: false; readonly message: string; readonly hint: string };
 
-const number = "[0-9]+(?:\\.[0-9]+)?";
+const number = "(?:[0-9]+(?:\\.[0-9]*)?|\\.[0-9]+)";
 
 /** Factors to microseconds, longest first: the order in which parts of a duration may stand. */
 const durationUnits: readonly (readonly [unit: string, us: number])[] = [
@@ -26,16 +27,16 @@ const bandwidthUnits: readonly (readonly [unit: string, bps: number])[] = [
   ["bps", 1],
 ];
 
-/** The same, as NS files and `muster link set` have them. */
-const otherBandwidthUnit = /^([GMk]?b)(?:\/s)?$/;
+/** Those and what NS files have, in any case: only that of the `b` makes another unit of it. */
+const bandwidthUnit = /^([GMk]?)b(?:ps|\/s)?$/i;
 
 const durationPart = `(${number})(h|ms|us|µs|m|s)`;
 
 /** What the JSON Schema says about each kind of quantity. */
 export const quantityPatterns: Readonly<Record<"duration" | "bandwidth" | "percentage", string>> = {
-  duration: `^(?:${number}(?:h|ms|us|µs|m|s))+$`,
-  bandwidth: `^(?:${number}[GMk]?b(?:ps|/s)?|any|unlimited)$`,
-  percentage: `^(?:100(?:\\.0+)?|[0-9]{1,2}(?:\\.[0-9]+)?)%$`,
+  duration: `^(?:0(?:\\.0*)?|(?:${number}(?:h|ms|us|µs|m|s))+)$`,
+  bandwidth: `^(?:${number}[GgMmKk]?b(?:ps|/s)?|any|unlimited)$`,
+  percentage: `^(?:(?:100(?:\\.0*)?|[0-9]{1,2}(?:\\.[0-9]*)?|\\.[0-9]+)%|0?\\.[0-9]+|0\\.?)$`,
 };
 
 /** Most that a queue holds. */
@@ -50,6 +51,7 @@ function refuse(message: string, hint: string): Quantity {
 /** Whole microseconds of `10ms`, `1.5s`, `1h30m`. */
 export function parseDuration(text: string): Quantity {
   const hint = "Write a number and its unit: 250us, 10ms, 2.5s, 1m30s, 2h.";
+  if (/^0(?:\.0*)?$/.test(text)) return { ok: true, value: 0 };
   if (/^[0-9.]+$/.test(text)) return refuse(`the time "${text}" has no unit`, hint);
   if (!new RegExp(quantityPatterns.duration).test(text)) {
     return refuse(`"${text}" is not a time`, hint);
@@ -83,7 +85,7 @@ export function formatDuration(us: number): string {
   return `${us}us`;
 }
 
-/** Bits per second of `100Mbps`, `100Mb` or `100Mb/s`; `any` is 0, whatever the medium carries. */
+/** Bits a second of `100Mbps`, `100Mb` or `100Mb/s`; `any` is 0, whatever the medium carries. */
 export function parseBandwidth(text: string): Quantity {
   const hint = "Write a number and its unit: 56kbps, 100Mbps, 1Gbps, or any.";
   if (text === "any" || text === "unlimited") return { ok: true, value: 0 };
@@ -91,9 +93,9 @@ export function parseBandwidth(text: string): Quantity {
   if (match === null) return refuse(`"${text}" is not a bandwidth`, hint);
   const [, amount = "", unit = ""] = match;
   if (unit === "") return refuse(`the bandwidth "${text}" has no unit`, hint);
-  const [, bits] = otherBandwidthUnit.exec(unit) ?? [];
-  const word = bits === undefined ? unit : `${bits}ps`;
-  const found = bandwidthUnits.find(([name]) => name === word);
+  const [, prefix] = unit.includes("B") ? [] : (bandwidthUnit.exec(unit) ?? []);
+  const word = `${prefix}bps`.toLowerCase();
+  const found = bandwidthUnits.find(([name]) => name.toLowerCase() === word);
   if (found === undefined) {
     const near = nearBandwidthUnit(unit);
     const meant = near === undefined ? hint : `Did you mean ${amount}${near} (bits a second)?`;
@@ -109,7 +111,7 @@ export function parseBandwidth(text: string): Quantity {
 
 function nearBandwidthUnit(unit: string): string | undefined {
   const first = unit[0]?.toLowerCase() ?? "";
-  const isBits = /^[kmg]?(?:b|bit|bits|bps|bit\/s|b\/s)$/i.test(unit) || /^[kmg]$/i.test(unit);
+  const isBits = /^(?:[kmg]?b(?:its?|ytes?)?(?:ps|\/s)?|[kmg])$/i.test(unit);
   if (!isBits) return undefined;
   return bandwidthUnits.find(([name]) => name.toLowerCase().startsWith(first))?.[0];
 }
@@ -123,14 +125,18 @@ export function formatBandwidth(bps: number): string {
   return `${bps}bps`;
 }
 
-/** A probability from `1.5%`. */
+/** A probability from `1.5%`, or `0.015`; 1 alone could be all, and one in a hundred. */
 export function parsePercentage(text: string): Quantity {
-  const hint = "Write a percentage with its sign: 1%, 0.05%.";
-  if (/^[0-9.]+$/.test(text)) return refuse(`"${text}" has no unit`, hint);
-  if (!new RegExp(quantityPatterns.percentage).test(text)) {
-    return refuse(`"${text}" is not a percentage between 0% and 100%`, hint);
+  if (new RegExp(quantityPatterns.percentage).test(text)) {
+    return { ok: true, value: Number(text.endsWith("%") ? `${text.slice(0, -1)}e-2` : text) };
   }
-  return { ok: true, value: Number(`${text.slice(0, -1)}e-2`) };
+  if (/^1(?:\.0*)?$/.test(text)) {
+    return refuse(`"${text}" has no unit, and could be all or 1%`, `Write ${text}% or 100%.`);
+  }
+  const isPercent = /^[0-9]+(?:\.[0-9]+)?$/.test(text) && Number(text) <= 100;
+  if (isPercent) return refuse(`"${text}" has no unit`, `Write ${text}%.`);
+  const hint = "Write a percentage with its sign: 1%, 0.05%.";
+  return refuse(`"${text}" is not a percentage between 0% and 100%`, hint);
 }
 
 /** `1.5%` for 0.015, by moving the decimal point: the value that is read back is the same. */
