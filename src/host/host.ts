@@ -38,7 +38,7 @@ import { createMessageWriter } from "./message-writer.ts";
 import { OwnEdge } from "./own-edge.ts";
 import type { Port, PortHost } from "./port.ts";
 import { Publications } from "./publications.ts";
-import { ServerMembership, serverLeaseUs } from "./server-membership.ts";
+import { edgeReplaced, ServerMembership, serverLeaseUs } from "./server-membership.ts";
 import { checkEnd, settlePayloads } from "./settle-payloads.ts";
 import { TickTimer } from "./tick-timer.ts";
 import type { TopicLink } from "./topic-link.ts";
@@ -171,7 +171,7 @@ export class Host implements PortHost {
 
   /** Whether another server has joined under its name, which it has ended for. */
   get wasReplaced(): boolean {
-    return this.#membership?.whyEnded() instanceof LogError;
+    return this.#membership?.ended().isForGood ?? false;
   }
 
   /** Resolves when the limits hold that this server was told, or have to wait for older builds. */
@@ -239,9 +239,9 @@ export class Host implements PortHost {
   #onOwnEnd(): void {
     const membership = this.#membership;
     if (this.#closed || membership === undefined) return;
-    const why = membership.whyEnded();
-    if (why instanceof LogError) {
-      this.#fail(why);
+    const { why, isForGood } = membership.ended();
+    if (isForGood) {
+      this.#fail(new LogError(why, { definite: true }));
       return;
     }
     this.#logger.log("warn", `${why}; joining anew`);
@@ -260,10 +260,7 @@ export class Host implements PortHost {
   }
 
   whyRevoked(): string {
-    const membership = this.#membership;
-    if (membership === undefined || membership.lives) return "another one attached under its name";
-    const ended = membership.whyEnded();
-    return ended instanceof LogError ? ended.message : ended;
+    return this.#membership?.whyRevoked() ?? edgeReplaced;
   }
 
   /** An edge of another process is not this server's any more; its link is closed. */

@@ -11,7 +11,6 @@
 //       sent and the log took late; the living one joins anew, and its join has read the other.
 import type { Batch, Command, Entry, LogEntry, ServerLife } from "../core/command.ts";
 import type { Service } from "../core/service.ts";
-import { LogError } from "../engine/log.ts";
 import { type DigestVerdict, DigestWatch, digestEveryEntries } from "./digest-watch.ts";
 
 /** Log time after which a server that nobody hears of has ended. */
@@ -32,6 +31,16 @@ export interface ServerNews {
   /** What it has to say. */
   readonly answers: readonly Command[];
 }
+
+/** How a life of a server has ended. */
+export interface LifeEnd {
+  readonly why: string;
+  /** Another server has its name: it does not go on. */
+  readonly isForGood: boolean;
+}
+
+/** Why an edge was ended whose server lives, or has the log alone. */
+export const edgeReplaced = "another one attached under its name";
 
 /** What is said of the end of a life that the server goes on from. */
 const endings = {
@@ -176,17 +185,20 @@ export class ServerMembership {
     return this.#core.placeOf(this.edge).incarnation === this.#incarnation;
   }
 
-  /**
-   * V3. Why its life has ended: the other servers waited for its lease, or somebody has joined.
-   * @returns the words of it for a life from which the server goes on
-   */
-  whyEnded(): string | LogError {
+  /** Why an edge of this process was ended that has not ended itself. */
+  whyRevoked(): string {
+    return this.lives ? edgeReplaced : this.ended().why;
+  }
+
+  /** V3. How its life has ended: the other servers waited for its lease, or somebody has joined. */
+  ended(): LifeEnd {
     const { incarnation } = this.#core.placeOf(this.edge);
-    if (incarnation === 0 || incarnation === this.#incarnation) return endings.lease;
+    const goesOn = (why: string): LifeEnd => ({ why, isForGood: false });
+    if (incarnation === 0 || incarnation === this.#incarnation) return goesOn(endings.lease);
     const [other, joinedAt] = [this.#other, this.#joinedAt];
     const behind = other?.incarnation === incarnation ? other.behind : undefined;
     if (behind !== undefined && joinedAt !== undefined && behind < joinedAt)
-      return endings.lateJoin;
-    return new LogError(this.#whenReplaced, { definite: true });
+      return goesOn(endings.lateJoin);
+    return { why: this.#whenReplaced, isForGood: true };
   }
 }
