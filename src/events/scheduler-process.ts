@@ -23,7 +23,7 @@ import { LogTeller } from "./log-teller.ts";
 import type { OpenedPlan } from "./open-plan.ts";
 import { Scheduler } from "./scheduler.ts";
 import type { SchedulerLines } from "./scheduler-lines.ts";
-import { forNewEpoch, SchedulerRecall } from "./scheduler-recall.ts";
+import { forNewEpoch, type Recalled, SchedulerRecall } from "./scheduler-recall.ts";
 
 export interface SchedulerProcessOptions {
   /** `pid/eid` */
@@ -136,8 +136,30 @@ export class SchedulerProcess {
   };
 
   async #begin(): Promise<void> {
-    const { experiment, data, lines, clock, bus, credentials, sender, clockName } = this.#options;
-    const { startAheadUs, epoch, instants } = this.#options;
+    const { experiment, data, lines, clock, epoch } = this.#options;
+    const before = await this.#readPlan();
+    const isAnew = epoch === "new" && before !== undefined;
+    const recalled = isAnew ? forNewEpoch(before) : before;
+    const state = await checkStartable(experiment, data);
+    const { agents, load, addresses, problems } = await data.agenda();
+    for (const agent of agents) lines.agent(agent);
+    for (const text of problems) lines.warning(text);
+    this.#watchObjects();
+    const scheduler = await this.#openScheduler(recalled, addresses);
+    this.#scheduler = scheduler;
+    if (recalled?.isLoaded !== true) {
+      if (isAnew) scheduler.submit({ kind: "agenda-halt", scope: experiment });
+      scheduler.submit({ kind: "open-scope", scope: experiment, nodes: [] });
+      scheduler.load(load);
+    }
+    // What is idle between two epochs must not be taken for the end of the second one.
+    if (isAnew) await new Promise<void>((resolve) => clock.endOfTurn(resolve));
+    // While it is being swapped in, boss says when, by an event. [EMULAB-EVENTS 2.2 step 11]
+    if (state === "active" && recalled?.isStarted !== true) scheduler.startTime();
+  }
+
+  /** @returns what a scheduler before this one has left in the log */
+  async #readPlan(): Promise<Recalled | undefined> {
     const teller = this.#teller;
     const recall = new SchedulerRecall(edge);
     const stopSeeing = this.#host.observe((logged, applied) =>
@@ -150,13 +172,11 @@ export class SchedulerProcess {
     await this.#host.joined();
     this.#hasBegun = true;
     stopSeeing();
-    const before = recall.recalled();
-    const isAnew = epoch === "new" && before !== undefined;
-    const recalled = isAnew ? forNewEpoch(before) : before;
-    const state = await checkStartable(experiment, data);
-    const { agents, load, addresses, problems } = await data.agenda();
-    for (const agent of agents) lines.agent(agent);
-    for (const text of problems) lines.warning(text);
+    return recall.recalled();
+  }
+
+  #watchObjects(): void {
+    const { experiment, lines, clock } = this.#options;
     this.#host.observe((_entry, { observed }) => {
       for (const effect of observed) {
         lines.observed(effect);
@@ -168,8 +188,16 @@ export class SchedulerProcess {
         }
       }
     });
-    const host = this.#host;
-    this.#scheduler = await Scheduler.open({
+  }
+
+  #openScheduler(
+    recalled: Recalled | undefined,
+    addresses: ReadonlyMap<string, string>,
+  ): Promise<Scheduler> {
+    const { experiment, lines, clock, bus, credentials, sender, clockName } = this.#options;
+    const { startAheadUs, instants } = this.#options;
+    const [host, teller] = [this.#host, this.#teller];
+    return Scheduler.open({
       ...{ experiment, bus, credentials, sender, clock, clockName, instants },
       ...(recalled === undefined ? {} : { recalled }),
       connect: (handler) =>
@@ -187,15 +215,6 @@ export class SchedulerProcess {
       ...(startAheadUs === undefined ? {} : { startAheadUs }),
       ...(teller === undefined ? {} : { teller }),
     });
-    if (recalled?.isLoaded !== true) {
-      if (isAnew) this.#scheduler.submit({ kind: "agenda-halt", scope: experiment });
-      this.#scheduler.submit({ kind: "open-scope", scope: experiment, nodes: [] });
-      this.#scheduler.load(load);
-    }
-    // What is idle between two epochs must not be taken for the end of the second one.
-    if (isAnew) await new Promise<void>((resolve) => clock.endOfTurn(resolve));
-    // While it is being swapped in, boss says when, by an event. [EMULAB-EVENTS 2.2 step 11]
-    if (state === "active" && recalled?.isStarted !== true) this.#scheduler.startTime();
   }
 
   /** Names that begin like this are the scheduler's own. [EMULAB-EVENTS 2.8 TIMELINE] */

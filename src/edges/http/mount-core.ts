@@ -48,42 +48,15 @@ export function mountCore({
 }: MountCoreOptions): () => Promise<void> {
   const { bounds, metrics, time } = door;
   const shards = asShards(served);
-  const { facts } = shards;
   const connect = rejoining(shards.connectEdge);
   const arrivals = new Arrivals({
     ...{ connect, edge, clock },
     ...{ keptMs: time.waitKeptMs, keptMax: bounds.httpWaitsPerTokenMax },
-    tooMany() {
-      metrics.refused("httpWaitsPerTokenMax");
-      const what = "waits with an id are kept for a while";
-      return new HttpError("limit", `${what}: ${boundMessage(bounds, "httpWaitsPerTokenMax")}`);
-    },
+    tooMany: () => tooManyWaits(door),
   });
   door.addReadiness(() => whyNotReady(shards));
   door.addReadiness(() => shards.objections);
-  const scopes = new ScopeQuota(bounds, metrics, (scope) => facts.hasScope(scope));
-  const quota = new TokenQuota({
-    ...{ bounds, metrics },
-    hasBarrier: (scope, kind, barrier) => facts.hasBarrier(scope, kind, barrier),
-    isAlive: (session) => facts.isAlive(session),
-    waitersOf: (session) => facts.waitersOfEdge(session),
-    waitsOf: (isMeant) => door.guests.count("wait", isMeant),
-  });
-  const stopWatching = shards.observe(({ entry }) => {
-    for (const { commands } of entry.batches) {
-      for (const command of commands) {
-        if (command.kind !== "close-scope" || facts.hasScope(command.scope)) continue;
-        scopes.ended(command.scope);
-        quota.scopeEnded(command.scope);
-      }
-    }
-  });
-  /** @returns why not. */
-  const judge = (caller: Caller, command: EdgeCommand): string | undefined => {
-    const objection = scopes.objection(caller, command) ?? quota.objection(caller, command);
-    if (objection === undefined) auditCommand(logger, caller, command);
-    return objection;
-  };
+  const { quota, judge, stop: stopWatching } = openQuotas(door, shards, logger);
   const judgeCall = ({ caller }: { readonly caller: Caller }, command: EdgeCommand): void => {
     const objection = judge(caller, command);
     if (objection !== undefined) throw new HttpError("limit", objection);
@@ -126,6 +99,48 @@ export function mountCore({
     await feeds.close();
     await drivers.close();
   };
+}
+
+/** What a token may have, and in how many scopes. */
+interface Quotas {
+  readonly quota: TokenQuota;
+  /** @returns why not. */
+  readonly judge: (caller: Caller, command: EdgeCommand) => string | undefined;
+  /** The cores are not watched any more. */
+  readonly stop: () => void;
+}
+
+function openQuotas({ bounds, metrics, guests }: HttpDoor, shards: Shards, logger: Logger): Quotas {
+  const { facts } = shards;
+  const scopes = new ScopeQuota(bounds, metrics, (scope) => facts.hasScope(scope));
+  const quota = new TokenQuota({
+    ...{ bounds, metrics },
+    hasBarrier: (scope, kind, barrier) => facts.hasBarrier(scope, kind, barrier),
+    isAlive: (session) => facts.isAlive(session),
+    waitersOf: (session) => facts.waitersOfEdge(session),
+    waitsOf: (isMeant) => guests.count("wait", isMeant),
+  });
+  const stop = shards.observe(({ entry }) => {
+    for (const { commands } of entry.batches) {
+      for (const command of commands) {
+        if (command.kind !== "close-scope" || facts.hasScope(command.scope)) continue;
+        scopes.ended(command.scope);
+        quota.scopeEnded(command.scope);
+      }
+    }
+  });
+  const judge = (caller: Caller, command: EdgeCommand): string | undefined => {
+    const objection = scopes.objection(caller, command) ?? quota.objection(caller, command);
+    if (objection === undefined) auditCommand(logger, caller, command);
+    return objection;
+  };
+  return { quota, judge, stop };
+}
+
+function tooManyWaits({ bounds, metrics }: HttpDoor): HttpError {
+  metrics.refused("httpWaitsPerTokenMax");
+  const what = "waits with an id are kept for a while";
+  return new HttpError("limit", `${what}: ${boundMessage(bounds, "httpWaitsPerTokenMax")}`);
 }
 
 function whyNotReady({ hosts, away }: Shards): readonly string[] {
