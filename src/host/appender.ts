@@ -9,17 +9,22 @@ import type { Limits } from "../core/limits.ts";
 import type { Log } from "../engine/log.ts";
 import type { Clock } from "./clock.ts";
 import { cutBatches } from "./cut-batches.ts";
-import { LogOutage } from "./log-outage.ts";
 import { LogWatch } from "./log-watch.ts";
 import type { Logger } from "./logger.ts";
 import { LostAppends } from "./lost-appends.ts";
+import { Outage, outagePaces } from "./outage.ts";
 import type { Port } from "./port.ts";
 import { ReadyPorts, unacknowledged } from "./ready-ports.ts";
 import type { ServerMembership } from "./server-membership.ts";
-import { type RareTeller, tellRarely } from "./tell-rarely.ts";
 
 /** Pause before a failed append is tried again, milliseconds; doubles up to the second value. */
 const retryDelayMs = { first: 20, max: 1_000 };
+
+const outageWords = {
+  failed: (why: string): string => `the log did not take an entry, trying again: ${why}`,
+  over: (lasted: string): string => `the log takes entries again, after ${lasted}`,
+};
+const lossText = "the log has lost an entry that it took; appending it again";
 
 export interface AppenderOptions {
   readonly log: Log;
@@ -42,9 +47,9 @@ export class Appender {
   /** Those that may have something to take: there can be thousands, and few speak in one turn. */
   readonly #ready = new ReadyPorts();
   readonly #watch: LogWatch;
-  readonly #outage: LogOutage;
+  readonly #outage: Outage;
   readonly #lost = new LostAppends();
-  readonly #lossTeller: RareTeller;
+  readonly #losses: Outage;
   /** Since the last own entry that was delivered: a log may take all of them, and keep none. */
   #isLosing = false;
   #flushScheduled = false;
@@ -58,9 +63,11 @@ export class Appender {
 
   constructor(options: AppenderOptions) {
     this.#options = options;
-    this.#watch = new LogWatch(options.clock, options.onLogAway);
-    this.#outage = new LogOutage(options.logger, options.clock);
-    this.#lossTeller = tellRarely(options.clock, (text) => options.logger.log("warn", text));
+    const { clock, logger } = options;
+    this.#watch = new LogWatch(clock, options.onLogAway);
+    const { urgent, patient } = outagePaces;
+    this.#outage = new Outage({ clock, logger, words: outageWords, pace: urgent });
+    this.#losses = new Outage({ clock, logger, words: { failed: String }, pace: patient });
   }
 
   /** Whether the log has taken nothing for too long; what was submitted may still happen (D10). */
@@ -105,7 +112,7 @@ export class Appender {
     if (this.#lost.delivered(sequence, isOwn)) this.#onLoss();
     else if (isOwn && this.#isLosing) {
       this.#isLosing = false;
-      this.#lossTeller.over();
+      this.#losses.over();
     }
   }
 
@@ -150,7 +157,7 @@ export class Appender {
     log.append(entry).then(
       (sequence) => {
         onAppended(clock.nowUs() - startedUs);
-        this.#outage.taken();
+        this.#outage.over();
         this.#inFlight -= 1;
         if (this.#stopped) return;
         const isServer = server !== undefined;
@@ -164,7 +171,7 @@ export class Appender {
       },
       (error: unknown) => {
         this.#inFlight -= 1;
-        this.#outage.failed(error);
+        this.#outage.failed(String(error));
         this.repeat();
       },
     );
@@ -172,7 +179,7 @@ export class Appender {
 
   #onLoss(): void {
     this.#isLosing = true;
-    this.#lossTeller.tell("the log has lost an entry that it took; appending it again");
+    this.#losses.failed(lossText);
     this.repeat();
   }
 

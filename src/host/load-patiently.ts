@@ -6,7 +6,7 @@ import { LogError } from "../engine/log.ts";
 import type { Clock } from "./clock.ts";
 import type { SnapshotSource } from "./host-options.ts";
 import type { Logger } from "./logger.ts";
-import { tellRarely } from "./tell-rarely.ts";
+import { Outage, outagePaces } from "./outage.ts";
 
 /** Pause before those who keep snapshots are asked again, milliseconds. */
 const retryMs = 1_000;
@@ -23,8 +23,9 @@ export interface PatientLoad {
 /** @throws LogError for what does not pass by itself */
 export async function loadPatiently(load: PatientLoad): Promise<void> {
   const { snapshots, into, clock, logger, isOver } = load;
-  const complaints = tellRarely(clock, (reason) => {
-    logger.log("warn", `snapshots cannot be read, trying again: ${reason}`);
+  const outage = new Outage({
+    ...{ clock, logger, pace: outagePaces.patient },
+    words: { failed: (why) => `snapshots cannot be read, trying again: ${why}` },
   });
   while (!isOver()) {
     try {
@@ -32,7 +33,7 @@ export async function loadPatiently(load: PatientLoad): Promise<void> {
       return;
     } catch (error) {
       if (!(error instanceof LogError && error.isAway)) throw error;
-      complaints.tell(error.message);
+      outage.failed(error.message);
     }
     await new Promise<void>((resolve) => {
       clock.after(retryMs, resolve);

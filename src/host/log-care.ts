@@ -10,7 +10,7 @@
 import type { Log } from "../engine/log.ts";
 import type { Cancel, Clock } from "./clock.ts";
 import type { Logger } from "./logger.ts";
-import { type RareTeller, tellRarely } from "./tell-rarely.ts";
+import { Outage, outagePaces } from "./outage.ts";
 
 export interface LogCareOptions {
   readonly log: Pick<Log, "examine">;
@@ -24,20 +24,26 @@ export interface LogCareOptions {
 
 /** From one look to the next, milliseconds. */
 const lookMs = 5_000;
+const lost = "what this server acknowledges is lost with its next start";
 
 export class LogCare {
   readonly #options: LogCareOptions;
-  readonly #teller: RareTeller;
+  readonly #outage: Outage;
   /** Entries up to here have been seen to be in a snapshot. */
   #inSnapshot = 0;
   #cancel: Cancel = () => undefined;
-  #wasWrong = false;
   #isClosed = false;
 
   constructor(options: LogCareOptions) {
     this.#options = options;
     const { clock, logger } = options;
-    this.#teller = tellRarely(clock, (text) => logger.log("error", text));
+    this.#outage = new Outage({
+      ...{ clock, logger, pace: outagePaces.patient, level: "error" },
+      words: {
+        failed: (objection) => `${objection}; until that is mended, ${lost}`,
+        over: () => "the log is kept as it has to be again",
+      },
+    });
     if (options.log.examine !== undefined) this.#arm();
   }
 
@@ -73,15 +79,8 @@ export class LogCare {
   }
 
   #tell(objection: string | undefined): void {
-    const { logger, onLook } = this.#options;
-    onLook(objection);
-    if (objection !== undefined) {
-      const what = "what this server acknowledges is lost with its next start";
-      this.#teller.tell(`${objection}; until that is mended, ${what}`);
-    } else if (this.#wasWrong) {
-      this.#teller.over();
-      logger.log("warn", "the log is kept as it has to be again");
-    }
-    this.#wasWrong = objection !== undefined;
+    this.#options.onLook(objection);
+    if (objection === undefined) this.#outage.over();
+    else this.#outage.failed(objection);
   }
 }

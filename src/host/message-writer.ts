@@ -5,28 +5,29 @@ import type { PayloadRef } from "../core/command.ts";
 import { LogError } from "../engine/log.ts";
 import type { Payloads } from "../engine/payloads.ts";
 import type { Clock } from "./clock.ts";
-import { LogOutage } from "./log-outage.ts";
 import type { Logger } from "./logger.ts";
+import { Outage, outagePaces } from "./outage.ts";
 
 const words = {
-  failed: "a message of a topic was not stored, and its sender told so",
-  taken: "messages of topics are stored again",
+  failed: (why: string): string =>
+    `a message of a topic was not stored, and its sender told so: ${why}`,
+  over: (lasted: string): string => `messages of topics are stored again, after ${lasted}`,
 };
 
 /** @returns stores a message. @throws LogError */
 export function createMessageWriter(
   payloads: Pick<Payloads, "write">,
   logger: Logger,
-  clock: Pick<Clock, "nowUs">,
+  clock: Pick<Clock, "nowUs" | "after">,
 ): (message: Uint8Array) => Promise<PayloadRef> {
-  const outage = new LogOutage(logger, clock, words);
+  const outage = new Outage({ clock, logger, words, pace: outagePaces.urgent });
   return async (message) => {
     try {
       const stored = await payloads.write(message);
-      outage.taken();
+      outage.over();
       return stored;
     } catch (error) {
-      outage.failed(error);
+      outage.failed(String(error));
       throw error;
     }
   };

@@ -12,6 +12,7 @@ import type { Log } from "../engine/log.ts";
 import type { Cancel } from "./clock.ts";
 import type { Host } from "./host.ts";
 import type { Logger } from "./logger.ts";
+import { Outage, outagePaces } from "./outage.ts";
 import type { FollowerNews } from "./snapshot-follower.ts";
 
 /** What makes the snapshots, beside the host. */
@@ -26,6 +27,8 @@ export interface Following {
 
 /** How often it is looked at whether this server makes snapshots, milliseconds. */
 const lookMs = 1_000;
+/** One that has lived for so long and is lost then has a new reason for it, microseconds. */
+const soundUs = 60_000_000;
 /** A thread that is lost is started again after so many looks, then after twice as many. */
 const restLooks = { first: 1, max: 64 };
 
@@ -39,7 +42,9 @@ export interface SnapshotKeeperOptions {
 
 export class SnapshotKeeper {
   readonly #options: SnapshotKeeperOptions;
+  readonly #outage: Outage;
   #following: Following | undefined;
+  #startedUs = 0;
   #hasEnded: Promise<void> = Promise.resolve();
   #cancel: Cancel = () => undefined;
   #restLooks = 0;
@@ -48,6 +53,11 @@ export class SnapshotKeeper {
 
   constructor(options: SnapshotKeeperOptions) {
     this.#options = options;
+    const { host, logger } = options;
+    this.#outage = new Outage({
+      ...{ clock: host.clock, logger, pace: outagePaces.patient },
+      words: { failed: (why) => `no snapshots for now: ${why}` },
+    });
     this.#look();
   }
 
@@ -71,6 +81,7 @@ export class SnapshotKeeper {
   }
 
   #start(): void {
+    this.#startedUs = this.#options.host.clock.nowUs();
     const following = this.#options.follow((news) => this.#onNews(news));
     this.#following = following;
     this.#hasEnded = following.ended.then(() => {
@@ -87,7 +98,7 @@ export class SnapshotKeeper {
     const { host, logger } = this.#options;
     switch (news.kind) {
       case "made": {
-        this.#nextRestLooks = restLooks.first;
+        this.#recover();
         const { sequence, cutThrough } = news;
         logger.log("info", `snapshot at entry ${sequence}, ${news.bytes} bytes written`);
         if (host.isShared) host.tellSnapshot(sequence, () => this.#check(cutThrough));
@@ -110,11 +121,21 @@ export class SnapshotKeeper {
         logger.log("warn", news.message);
         return;
       case "lost":
-        this.#restLooks = this.#nextRestLooks;
-        this.#nextRestLooks = Math.min(this.#nextRestLooks * 2, restLooks.max);
-        if (!this.#isClosed) logger.log("warn", `no snapshots for now: ${news.message}`);
+        this.#lose(news.message);
         return;
     }
+  }
+
+  #lose(why: string): void {
+    if (this.#options.host.clock.nowUs() - this.#startedUs >= soundUs) this.#recover();
+    this.#restLooks = this.#nextRestLooks;
+    this.#nextRestLooks = Math.min(this.#nextRestLooks * 2, restLooks.max);
+    if (!this.#isClosed) this.#outage.failed(why);
+  }
+
+  #recover(): void {
+    this.#nextRestLooks = restLooks.first;
+    this.#outage.over();
   }
 
   /** What is not cut now, or cannot be asked about, is cut behind the next snapshot. */

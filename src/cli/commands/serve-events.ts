@@ -14,11 +14,11 @@ import { checkSharedLog, isSharedLog, natsPlace } from "../../engine/open-log.ts
 import { Forwarder } from "../../events/forwarder.ts";
 import { type ForwarderLimits, resolveForwarderLimits } from "../../events/forwarder-limits.ts";
 import { OpsBus } from "../../events/ops-bus.ts";
-import { BusOutage } from "../../host/bus-outage.ts";
 import { calmLogger } from "../../host/calm-logger.ts";
 import { systemClock } from "../../host/clock.ts";
 import { newRunId } from "../../host/ids.ts";
 import type { Logger } from "../../host/logger.ts";
+import { Outage, outagePaces } from "../../host/outage.ts";
 import type { Bus } from "../../wire/event/bus.ts";
 import { isLoopbackAddress } from "../../wire/networks.ts";
 import { exitCodes } from "../exit-codes.ts";
@@ -77,7 +77,7 @@ export async function openBuses(
     opened.push(boss);
     return {
       ...{ ops: new OpsBus(ops.bus), boss: new BossBus(boss.bus) },
-      away: () => opened.flatMap(({ outage }) => outage?.away ?? []),
+      away: () => opened.flatMap(({ whyAway }) => whyAway?.() ?? []),
       lines: opened.flatMap(({ line }) => (line === undefined ? [] : [line])),
       close: () => closeAll(opened),
     };
@@ -88,6 +88,11 @@ export async function openBuses(
   }
 }
 
+/** A leader that is chosen anew within this time is no outage of a bus, milliseconds. */
+const quietBusMs = 1_000;
+const busPace = { ...outagePaces.patient, reasonsMax: 1 };
+const busAdvice = "senders are told so, and who listens goes on when it is back";
+
 interface BusOptions {
   readonly plan: BusesPlan;
   readonly logger: Logger;
@@ -97,7 +102,8 @@ interface BusOptions {
 interface OpenedBus {
   readonly bus: Bus & { close(): void | Promise<void> };
   readonly line?: string;
-  readonly outage?: BusOutage;
+  readonly outage?: Outage;
+  readonly whyAway?: () => string | undefined;
 }
 
 async function closeAll(opened: readonly OpenedBus[]): Promise<void> {
@@ -120,13 +126,21 @@ async function openBus(
   const place = natsPlace(log, { natsCreds });
   const whose = bus === "ops" ? "users' events" : "boss's own events";
   const what = `the stream ${natsBusNames(place, bus).stream} of NATS for ${whose}`;
-  const outage = new BusOutage(what, logger, systemClock);
+  const away = `${what} is away`;
+  const outage = new Outage({
+    ...{ clock: systemClock, logger, pace: busPace, quietMs: quietBusMs },
+    words: {
+      failed: (why) => `${away} (${why}); ${busAdvice}`,
+      over: (lasted) => `${what} is there again, after ${lasted}`,
+    },
+  });
   const opening = NatsBus.open({
     ...{ place, bus, clock: systemClock, limits: limits.bus, newEpoch: newRunId },
-    onStream: (hasAnswered, why) => (hasAnswered ? outage.answered() : outage.failed(why)),
+    onStream: (hasAnswered, why) => (hasAnswered ? outage.over() : outage.failed(why)),
   });
   const opened = await sayIfSlow(opening, `${what}: ${whyWaiting}`, say);
-  return { bus: opened, line: `${whose} over NATS, stream ${opened.stream}`, outage };
+  const line = `${whose} over NATS, stream ${opened.stream}`;
+  return { bus: opened, line, outage, whyAway: () => (outage.isSaid ? away : undefined) };
 }
 
 export interface EventDoorsOptions {

@@ -25,9 +25,9 @@ import { systemClock } from "../../host/clock.ts";
 import { newIncarnation } from "../../host/ids.ts";
 import { LinkListener } from "../../host/link-listener.ts";
 import type { Logger } from "../../host/logger.ts";
+import { Outage, outagePaces } from "../../host/outage.ts";
 import { serverEdge } from "../../host/server-membership.ts";
 import type { Shards } from "../../host/shards.ts";
-import { tellRarely } from "../../host/tell-rarely.ts";
 import { isLoopbackAddress } from "../../wire/networks.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError } from "../io.ts";
@@ -403,8 +403,9 @@ async function joinParent(above: Parent, options: OpenTreeOptions): Promise<Open
   const { plan, scopes, shards, limits, logger, directory, say } = options;
   const file = plan.parentKey ?? keyFile(directory);
   const secret = readParentKey(file);
-  const unreached = tellRarely(systemClock, (why) => {
-    logger.log("warn", `${parent} cannot be reached: ${why}; trying again`);
+  const unreached = new Outage({
+    ...{ clock: systemClock, logger, pace: outagePaces.patient },
+    words: { failed: (why) => `${parent} cannot be reached: ${why}; trying again` },
   });
   const dialer =
     address.kind === "nats"
@@ -412,7 +413,7 @@ async function joinParent(above: Parent, options: OpenTreeOptions): Promise<Open
       : { dial: dialInTurn(above, plan.parentTls), close: () => undefined };
   const open = (): Duplex => {
     const stream = dialer.dial();
-    return stream.on("error", ({ message }: Error) => unreached.tell(message));
+    return stream.on("error", ({ message }: Error) => unreached.failed(message));
   };
   const carrier = openUplink({
     ...{ scopes, name: plan.name, parent, limits, logger, clock: systemClock },

@@ -18,7 +18,7 @@ import type { Limits } from "../../core/limits.ts";
 import type { Cancel, Clock } from "../../host/clock.ts";
 import type { ConnectEdge, CoreLink } from "../../host/core-link.ts";
 import type { Logger } from "../../host/logger.ts";
-import { type RareTeller, tellRarely } from "../../host/tell-rarely.ts";
+import { Outage, outagePaces } from "../../host/outage.ts";
 import { Outbox } from "../outbox.ts";
 import { type TreeTime, treeTime } from "../tree-time.ts";
 import { commandOf } from "./command-of.ts";
@@ -62,7 +62,7 @@ export class TreeCarrier {
   #isClosed = false;
   #cancelLost: Cancel | undefined;
   #cancelRejoin: Cancel | undefined;
-  readonly #complaints: RareTeller;
+  readonly #refusals: Outage;
   /** Sides that have been told that the other is there, with their scope. */
   readonly #joined = new Set<string>();
   /** Scopes in which the other side has been told of this join. */
@@ -72,8 +72,9 @@ export class TreeCarrier {
     this.#options = options;
     this.#time = options.time ?? treeTime;
     const { clock, logger, parent } = options;
-    this.#complaints = tellRarely(clock, (reason) => {
-      logger.log("warn", `controller ${parent} cannot be joined: ${reason}; trying again`);
+    this.#refusals = new Outage({
+      ...{ clock, logger, pace: outagePaces.patient },
+      words: { failed: (why) => `controller ${parent} cannot be joined: ${why}; trying again` },
     });
     this.#own = this.#reachOwn();
     this.#above = this.#reach();
@@ -185,7 +186,7 @@ export class TreeCarrier {
     this.#joined.add(`${listener.other} ${said.scope}`);
     // The own core lets it in also while the one above does not.
     if (!this.isJoined) return;
-    this.#complaints.over();
+    this.#refusals.over();
     this.#stopExpecting();
     this.#options.onJoined?.();
   }
@@ -194,7 +195,7 @@ export class TreeCarrier {
     // What has left by T3 joins when the other is back.
     if (reason === "left") return;
     if (isMoved && listener === this.#above && this.#passOn()) return;
-    this.#complaints.tell(reason);
+    this.#refusals.failed(reason);
     this.#rejoinLater(() => this.#join());
   }
 
@@ -233,7 +234,7 @@ export class TreeCarrier {
   /** The upper core has given this edge up, or does not let it in. */
   #onClosed(reason: string): void {
     if (this.#isClosed) return;
-    this.#complaints.tell(reason);
+    this.#refusals.failed(reason);
     this.#stopExpecting();
     this.#rejoinLater(() => this.#lose("was lost"));
   }
@@ -241,7 +242,7 @@ export class TreeCarrier {
   /** T2. The core has told whoever waited for the one above that it is lost. */
   #onOwnClosed(reason: string): void {
     if (this.#isClosed || this.#passOn()) return;
-    this.#complaints.tell(`the own core refuses the link: ${reason}`);
+    this.#refusals.failed(`the own core refuses the link: ${reason}`);
     this.#isOwnEnded = true;
     this.#rejoinLater(() => this.#join());
   }

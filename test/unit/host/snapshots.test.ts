@@ -21,9 +21,10 @@ import { Host } from "../../../src/host/host.ts";
 import type { SnapshotSource } from "../../../src/host/host-options.ts";
 import { silentLogger } from "../../../src/host/logger.ts";
 import { type FollowerNews, SnapshotFollower } from "../../../src/host/snapshot-follower.ts";
-import { SnapshotKeeper } from "../../../src/host/snapshot-keeper.ts";
+import { type Following, SnapshotKeeper } from "../../../src/host/snapshot-keeper.ts";
 import { loadNewest } from "../../../src/host/snapshot-text.ts";
 import { MemorySnapshots } from "../../../src/testing/memory-snapshots.ts";
+import { ManualClock } from "../syncd/harness.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "muster-follower-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -256,6 +257,45 @@ describe("SnapshotKeeper", () => {
     expect(uncut).toBe(1);
     await keeper.close();
     await log.close();
+  });
+
+  it("says once that nothing can be followed, then ever more rarely, and anew what is new", async () => {
+    const clock = new ManualClock();
+    const lines: string[] = [];
+    let isLost = true;
+    const follow = (onNews: (news: FollowerNews) => void): Following => {
+      const { promise: ended, resolve: stop } = Promise.withResolvers<void>();
+      lose = () => {
+        onNews({ kind: "lost", message: "no JetStream" });
+        stop();
+      };
+      if (isLost) queueMicrotask(lose);
+      return { stop, ended, check: () => undefined };
+    };
+    let lose: () => void = () => undefined;
+    const keeper = new SnapshotKeeper({
+      ...{ log: {}, follow, logger: { log: (_, line) => void lines.push(line) } },
+      host: {
+        ...{ clock, isShared: false, makesSnapshots: true },
+        ...{ noteUncut: () => undefined, tellSnapshot: () => undefined },
+      },
+    });
+    const pass = async (seconds: number): Promise<void> => {
+      for (let second = 0; second < seconds; second += 1) {
+        for (let turn = 0; turn < 5; turn += 1) await Promise.resolve();
+        clock.advance(1_000);
+      }
+    };
+    const text = "no snapshots for now: no JetStream";
+    await pass(60);
+    expect(lines).toEqual([text]);
+    await pass(240);
+    expect(lines).toEqual([text, `${text} (for 1 min now)`, `${text} (for 3 min now)`]);
+    isLost = false;
+    await pass(200);
+    lose();
+    expect(lines.slice(3)).toEqual([text]);
+    await keeper.close();
   });
 });
 
