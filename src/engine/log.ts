@@ -57,6 +57,20 @@ export interface LogReader {
   stop(): void;
 }
 
+/** How a log is kept, and what lies beside it. */
+export interface LogExamined {
+  /** The first entry that is there. */
+  readonly first: number;
+  /** Why what is acknowledged may not stay. */
+  readonly objection?: string | undefined;
+  /** Why a server would not start with it, though nothing is lost. */
+  readonly remark?: string | undefined;
+  /** The first message of topics that may be there, where that is known. */
+  readonly firstMessage?: number | undefined;
+  /** Another text whenever snapshots were made or deleted. */
+  readonly snapshots?: string | undefined;
+}
+
 export interface Log {
   /** What happens to an acknowledged entry, in words for the user. */
   readonly durability: string;
@@ -80,11 +94,8 @@ export interface Log {
    * them (D11). Absent where nothing outlives the process.
    */
   trim?(through: number): Promise<void>;
-  /**
-   * How the log is kept now, where others can change that: its first entry, and what is wrong.
-   * @throws LogError while nobody says
-   */
-  examine?(): Promise<{ readonly first: number; readonly objection?: string | undefined }>;
+  /** How the log is kept now, where others can change that. @throws LogError while nobody says */
+  examine?(): Promise<LogExamined>;
   /**
    * A sequence behind all entries that anybody has been told of when this is called: who has read
    * up to it has missed nothing. Where it is absent `head` says it. @throws LogError

@@ -13,7 +13,8 @@
 import { type JetStreamClient, jetstream, type PubAck } from "@nats-io/jetstream";
 import { headers, type MsgHdrs } from "@nats-io/transport-node";
 import type { Entry, LogEntry } from "../core/command.ts";
-import { type Log, type LogClock, LogError, type LogReader } from "./log.ts";
+import { type Log, type LogClock, LogError, type LogExamined, type LogReader } from "./log.ts";
+import { examineNats, snapshotsOf, topicsOf } from "./nats-care.ts";
 import { connectNats, isOlder, type NatsLink, textOf } from "./nats-connection.ts";
 import { cutEntry } from "./nats-entry.ts";
 import {
@@ -28,7 +29,6 @@ import {
   explainWrite,
   natsFormat,
   notFound,
-  objectToKeeping,
   openNatsStream,
   type StreamWish,
 } from "./nats-stream.ts";
@@ -196,16 +196,8 @@ export class NatsLog implements Log {
   }
 
   /** @throws LogError */
-  async examine(): Promise<{ readonly first: number; readonly objection?: string | undefined }> {
-    const { stream } = this.#place;
-    try {
-      const info = await this.#link.manager.streams.info(stream);
-      const objection = objectToKeeping(info, streamWish(this.#place));
-      return { first: info.state.first_seq, objection };
-    } catch (error) {
-      const message = `NATS does not say how the log is kept: ${textOf(error)}`;
-      throw new LogError(message, { definite: true, cause: error });
-    }
+  examine(): Promise<LogExamined> {
+    return examineNats(this.#link, this.#place, streamWish(this.#place));
   }
 
   async #trim(through: number): Promise<void> {

@@ -7,6 +7,7 @@ import { type JetStreamClient, jetstream } from "@nats-io/jetstream";
 import { headers } from "@nats-io/transport-node";
 import type { PayloadRef } from "../core/command.ts";
 import { type LogClock, LogError } from "./log.ts";
+import { topicsOf } from "./nats-care.ts";
 import { connectNats, type NatsLink, textOf } from "./nats-connection.ts";
 import {
   natsAckMs,
@@ -34,6 +35,7 @@ export class NatsPayloads implements Payloads {
   readonly #link: NatsLink;
   readonly #clock: LogClock;
   readonly #stream: string;
+  readonly #subject: string;
   readonly #client: JetStreamClient;
   readonly #deletions = new Set<number>();
   #deletionsOnTheirWay = 0;
@@ -45,12 +47,13 @@ export class NatsPayloads implements Payloads {
 
   private constructor(
     link: NatsLink,
-    stream: string,
+    { name, subject }: ReturnType<typeof topicsOf>,
     { clock, lastId, unnamedKeptMs }: NatsPayloadsOptions,
   ) {
     this.#link = link;
     this.#clock = clock;
-    this.#stream = stream;
+    this.#stream = name;
+    this.#subject = subject;
     this.#client = jetstream(link.connection, { timeout: natsAckMs });
     this.#lastId = lastId;
     this.#unnamedKeptMs = unnamedKeptMs;
@@ -65,12 +68,12 @@ export class NatsPayloads implements Payloads {
     }: { readonly clock: LogClock; readonly unnamedKeptMs?: number },
   ): Promise<NatsPayloads> {
     const link = await connectNats(place);
-    const name = `${place.stream}-topics`;
+    const kept = topicsOf(place.stream);
     try {
       const what = "Muster topics";
-      const wish = { name, subject: subjectOf(name), what, mayDelete: true, clock };
+      const wish = { ...kept, what, mayDelete: true, clock };
       const { state } = await openNatsStream(link, place, wish);
-      return new NatsPayloads(link, name, { clock, lastId: state.last_seq, unnamedKeptMs });
+      return new NatsPayloads(link, kept, { clock, lastId: state.last_seq, unnamedKeptMs });
     } catch (error) {
       await link.connection.close();
       throw error;
@@ -87,9 +90,7 @@ export class NatsPayloads implements Payloads {
     const marks = headers();
     marks.set(formatHeader, String(natsFormat));
     try {
-      const { seq } = await this.#client.publish(subjectOf(this.#stream), message, {
-        headers: marks,
-      });
+      const { seq } = await this.#client.publish(this.#subject, message, { headers: marks });
       this.#lastId = Math.max(this.#lastId, seq);
       return { id: seq, bytes, hash };
     } catch (error) {
@@ -211,8 +212,4 @@ export class NatsPayloads implements Payloads {
     for (const resolve of this.#whenSettled) resolve();
     this.#whenSettled = [];
   }
-}
-
-function subjectOf(stream: string): string {
-  return `muster.${stream}.messages`;
 }

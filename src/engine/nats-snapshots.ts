@@ -14,6 +14,7 @@ import {
   type SnapshotMessages,
   type StoredMessage,
 } from "./message-snapshots.ts";
+import { snapshotsOf } from "./nats-care.ts";
 import { connectNats, type NatsLink, textOf } from "./nats-connection.ts";
 import { natsAckMs } from "./nats-limits.ts";
 import { askUntilLed } from "./nats-patience.ts";
@@ -34,14 +35,10 @@ export async function openNatsSnapshots(
   onDamaged: (message: string) => void = () => undefined,
 ): Promise<MessageSnapshots> {
   const link = await connectNats(place);
-  const name = `${place.stream}-snapshots`;
+  const kept = snapshotsOf(place.stream);
+  const { name } = kept;
   try {
-    const wish = {
-      name,
-      subject: subjectOf(name, "*"),
-      what: "Muster snapshots",
-      ...{ mayDelete: true, clock },
-    };
+    const wish = { ...kept, what: "Muster snapshots", mayDelete: true, clock };
     await openNatsStream(link, place, wish);
     const messages = new NatsMessages(link, name);
     // Brokers name a leader a little before it gives messages, and they are read next.
@@ -152,6 +149,6 @@ function formatHeaders(): MsgHdrs {
   return made;
 }
 
-function subjectOf(stream: string, kind: "part" | "index" | "*"): string {
+function subjectOf(stream: string, kind: "part" | "index"): string {
   return `muster.${stream}.${kind}`;
 }

@@ -104,7 +104,7 @@ export function notFound(error: unknown): undefined {
 }
 
 function check(info: StreamInfo, { name, subject, what, shard }: StreamWish, replicas: number) {
-  const { description = "", num_replicas } = info.config;
+  const { description = "" } = info.config;
   const isOurs = description.startsWith(`${what}, `);
   const rest = isOurs ? description.slice(what.length) : "";
   const pattern = /^, format (\d+)(?:, shard (\d+) of (\d+))?$/;
@@ -124,12 +124,19 @@ function check(info: StreamInfo, { name, subject, what, shard }: StreamWish, rep
   if (objection !== undefined) throw wrong(objection);
   const changed = objectToKeeping(info, { name, subject });
   if (changed !== undefined) throw wrong(changed);
-  if (num_replicas !== replicas) {
-    const has = `the stream ${name} of NATS has ${num_replicas} replicas, not ${replicas}`;
-    const say = `say ?replicas=${num_replicas} in the name of the log, or change the stream`;
-    throw wrong(`${has}; ${say}`);
-  }
+  const copies = objectToReplicas(info, replicas);
+  if (copies !== undefined) throw wrong(copies);
   return info;
+}
+
+/** @returns why no server starts with the stream that was told of so many copies. */
+export function objectToReplicas(
+  { config: { name, num_replicas } }: Pick<StreamInfo, "config">,
+  replicas: number,
+): string | undefined {
+  if (num_replicas === replicas) return undefined;
+  const has = `the stream ${name} of NATS has ${num_replicas} replicas, not ${replicas}`;
+  return `${has}; say ?replicas=${num_replicas} in the name of the log, or change the stream`;
 }
 
 /** @returns why messages do not come in, or do not stay, as the stream is now. */

@@ -351,6 +351,11 @@ export class Host implements PortHost {
       this.#payloads.read(this.#core.readTopic(scope, topic, after), bytesMax),
   };
 
+  /** Messages of topics that the log names, as far as it is applied. */
+  namedMessages(): Iterable<number> {
+    return this.#core.payloads();
+  }
+
   /** The number of the newest message of a topic that is known here, 0 for none. */
   topicLast(scope: string, topic: string): number {
     return this.#core.topicLast(scope, topic);

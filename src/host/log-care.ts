@@ -6,8 +6,11 @@
 //
 //   C1. Entries may be gone as far as the newest snapshot stands for them (D11). The log is looked
 //       at first and the snapshots then: a log is cut behind one that is stored.
+//       What was seen is looked at again when snapshots were made or deleted.
 //   C2. Who does not answer changes nothing: whether the log takes entries is watched elsewhere.
-import type { Log } from "../engine/log.ts";
+//   C3. Messages of topics that the log names have to be there. Another server may have freed those
+//       of a scope whose end this one has yet to read: it is said when it is so at two looks.
+import type { Log, LogExamined } from "../engine/log.ts";
 import type { Cancel, Clock } from "./clock.ts";
 import type { Logger } from "./logger.ts";
 import { Outage, outagePaces } from "./outage.ts";
@@ -16,33 +19,45 @@ export interface LogCareOptions {
   readonly log: Pick<Log, "examine">;
   /** The entry that the newest good snapshot is behind, 0 when there is none. */
   readonly newestSnapshot: () => Promise<number>;
+  /** Every message of topics that the log names, as far as it was read. */
+  readonly namedMessages: () => Iterable<number>;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Told what is wrong now; undefined: nothing. */
+  /** Told why nobody should be sent here now; undefined: nothing. */
   readonly onLook: (objection: string | undefined) => void;
 }
 
 /** From one look to the next, milliseconds. */
 const lookMs = 5_000;
-const lost = "what this server acknowledges is lost with its next start";
+
+const patient = outagePaces.patient;
+const lost = "until that is mended, what this server acknowledges is lost with its next start";
 
 export class LogCare {
   readonly #options: LogCareOptions;
-  readonly #outage: Outage;
+  /** What keeps from serving, and what does not. */
+  readonly #objections: Outage;
+  readonly #remarks: Outage;
   /** Entries up to here have been seen to be in a snapshot. */
   #inSnapshot = 0;
+  /** What the log said of its snapshots then. */
+  #snapshots: string | undefined;
+  /** The first message of topics that was there, and whether one before it was named (C3). */
+  #firstMessage: number | undefined;
+  #lacksMessages = false;
   #cancel: Cancel = () => undefined;
   #isClosed = false;
 
   constructor(options: LogCareOptions) {
     this.#options = options;
     const { clock, logger } = options;
-    this.#outage = new Outage({
-      ...{ clock, logger, pace: outagePaces.patient, level: "error" },
-      words: {
-        failed: (objection) => `${objection}; until that is mended, ${lost}`,
-        over: () => "the log is kept as it has to be again",
-      },
+    this.#objections = new Outage({
+      ...{ clock, logger, pace: patient, level: "error" },
+      words: { failed: (why) => `${why}; ${lost}`, over: () => mended },
+    });
+    this.#remarks = new Outage({
+      ...{ clock, logger, pace: patient },
+      words: { failed: String, over: () => mended },
     });
     if (options.log.examine !== undefined) this.#arm();
   }
@@ -58,8 +73,13 @@ export class LogCare {
 
   async #look(): Promise<void> {
     try {
-      const objection = await this.#objection();
-      if (!this.#isClosed) this.#tell(objection);
+      const examined = await this.#options.log.examine?.();
+      if (examined === undefined) return;
+      const objection = await this.#objectTo(examined);
+      if (this.#isClosed) return;
+      this.#options.onLook(objection);
+      tell(this.#objections, objection);
+      tell(this.#remarks, examined.remark ?? this.#missMessages(examined));
     } catch {
       // C2.
     }
@@ -67,20 +87,38 @@ export class LogCare {
   }
 
   /** C1. @throws LogError */
-  async #objection(): Promise<string | undefined> {
-    const examined = await this.#options.log.examine?.();
-    if (examined === undefined) return undefined;
-    const { first, objection } = examined;
+  async #objectTo({ first, objection, snapshots }: LogExamined): Promise<string | undefined> {
     if (objection !== undefined) return objection;
     const gone = first - 1;
-    if (gone > this.#inSnapshot) this.#inSnapshot = await this.#options.newestSnapshot();
+    if (gone <= 0) return undefined;
+    if (gone > this.#inSnapshot || snapshots !== this.#snapshots) {
+      this.#inSnapshot = await this.#options.newestSnapshot();
+      this.#snapshots = snapshots;
+    }
     if (gone <= this.#inSnapshot) return undefined;
     return `entries ${this.#inSnapshot + 1} to ${gone} of the log are gone, and no snapshot stands for them`;
   }
 
-  #tell(objection: string | undefined): void {
-    this.#options.onLook(objection);
-    if (objection === undefined) this.#outage.over();
-    else this.#outage.failed(objection);
+  /** C3. What is named is walked through only when something may be gone. */
+  #missMessages({ firstMessage }: LogExamined): string | undefined {
+    const [before, lacked] = [this.#firstMessage, this.#lacksMessages];
+    if (firstMessage === undefined || (firstMessage === before && !lacked)) return undefined;
+    this.#firstMessage = firstMessage;
+    this.#lacksMessages = this.#isNamedBefore(firstMessage);
+    if (!lacked || !this.#lacksMessages) return undefined;
+    const what = `messages of topics before the one with number ${firstMessage} are gone from NATS`;
+    return `${what}, and who reads them is refused; restore the streams together, or end their scopes`;
   }
+
+  #isNamedBefore(first: number): boolean {
+    for (const id of this.#options.namedMessages()) if (id < first) return true;
+    return false;
+  }
+}
+
+const mended = "the log is kept as it has to be again";
+
+function tell(outage: Outage, why: string | undefined): void {
+  if (why === undefined) outage.over();
+  else outage.failed(why);
 }

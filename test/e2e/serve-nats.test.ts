@@ -186,6 +186,32 @@ describe("muster serve --log nats:", () => {
     await connection.close();
   });
 
+  it("says what was done to the streams beside its log, and whether that keeps clients away", async () => {
+    const broker = await startBroker();
+    const { url, command } = await serve(broker, "a");
+    const headers = { "content-type": "application/json" };
+    const body = JSON.stringify({ message: "lost" });
+    const news = `${url}/v1/topics/news?scope=p%2Fe`;
+    expect((await fetch(news, { method: "POST", headers, body })).status).toBe(200);
+    const connection = await connectNats({ servers: broker.address });
+    const { streams } = await jetstreamManager(connection);
+    for (const name of ["t-topics", "t-snapshots"]) {
+      await streams.update(name, { discard: "old", max_msgs: 10_000 });
+      while ((await fetch(`${url}/readyz`)).status === 200) await sleep(systemClock, 50);
+      const changed = `the stream ${name} of NATS was changed: it must`;
+      expect(await (await fetch(`${url}/readyz`)).text()).toContain(changed);
+      await until(() => command.stderr.includes(changed));
+      await streams.update(name, { discard: "new" });
+      while ((await fetch(`${url}/readyz`)).status !== 200) await sleep(systemClock, 50);
+    }
+    await streams.purge("t-topics");
+    await command.prints(/messages of topics before the one with number 2 are gone from NATS/);
+    await streams.delete("t-snapshots");
+    await command.prints(/NATS has no stream t-snapshots any more; restore it/);
+    expect((await fetch(`${url}/readyz`)).status).toBe(200);
+    await connection.close();
+  });
+
   it("ends in a stated time when NATS is gone for good, and says what that means", async () => {
     const broker = await startBroker();
     const server = await serve(broker, "a");

@@ -140,6 +140,7 @@ async function openHost(options: EngineOptions, { shard, log, closes }: HostPart
     const care = new LogCare({
       ...{ log, clock: systemClock, logger },
       newestSnapshot: () => newestSnapshot(plan.log, place),
+      namedMessages: () => host.namedMessages(),
       onLook: (objection) => {
         host.logObjection = objection;
       },

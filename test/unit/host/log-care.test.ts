@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: MIT
 // Goal: a log that is not kept as the next start needs it is noticed, one that is cut behind a
-// snapshot is not (C1), and who does not answer changes nothing (C2). Method: what a log says and
+// snapshot is not (C1), who does not answer changes nothing (C2), and messages that are gone are
+// said, not those that another server frees (C3). Method: what a log says and
 // where snapshots are is set by the test, under a clock that it moves; with a real nats-server it
 // is in test/e2e/serve-nats.test.ts.
 import { afterEach, beforeEach, expect, it } from "vitest";
+import type { LogExamined } from "../../../src/engine/log.ts";
 import { LogCare } from "../../../src/host/log-care.ts";
 import { VirtualClock } from "../../../src/testing/virtual-clock.ts";
 
 let clock: VirtualClock;
-let kept: { first: number; objection?: string } | Error;
+let kept: LogExamined | Error;
+let named: readonly number[];
 let snapshot: number;
 let snapshotsAsked: number;
 let found: string | undefined;
@@ -17,6 +20,7 @@ let care: LogCare;
 beforeEach(() => {
   clock = new VirtualClock();
   [kept, snapshot, snapshotsAsked, found, lines] = [{ first: 1 }, 0, 0, undefined, []];
+  named = [];
   care = new LogCare({
     log: {
       examine: async () => {
@@ -28,6 +32,7 @@ beforeEach(() => {
       snapshotsAsked += 1;
       return snapshot;
     },
+    namedMessages: () => named,
     clock,
     logger: { log: (level, line) => void lines.push(`${level} ${line}`) },
     onLook: (objection) => {
@@ -58,6 +63,44 @@ it("C1: entries may be gone as far as a snapshot stands for them", async () => {
   await look();
   expect(found).toBe(undefined);
   expect(lines.at(-1)).toBe("warn the log is kept as it has to be again");
+});
+
+it("C1: snapshots that are gone are noticed, also when the log was cut behind them before", async () => {
+  [kept, snapshot] = [{ first: 38, snapshots: "1 9 9" }, 37];
+  await look();
+  await look();
+  expect([found, snapshotsAsked, lines]).toEqual([undefined, 1, []]);
+  [kept, snapshot] = [{ first: 38, snapshots: "10 9 0" }, 0];
+  await look();
+  expect(found).toBe("entries 1 to 37 of the log are gone, and no snapshot stands for them");
+});
+
+it("C3: messages that are gone are said, and keep nobody away; those that are freed are not", async () => {
+  [kept, named] = [{ first: 1, firstMessage: 1 }, [1, 2, 3]];
+  await look();
+  // Another server has freed the first; this one reads that a little later.
+  kept = { first: 1, firstMessage: 2 };
+  await look();
+  named = [2, 3];
+  await look();
+  await look();
+  expect(lines).toEqual([]);
+  kept = { first: 1, firstMessage: 4 };
+  await look();
+  await look();
+  await look();
+  const text = "messages of topics before the one with number 4 are gone from NATS";
+  expect([found, lines]).toEqual([undefined, [expect.stringContaining(`warn ${text}, `)]]);
+  named = [];
+  await look();
+  expect(lines.slice(1)).toEqual(["warn the log is kept as it has to be again"]);
+});
+
+it("says what would keep a server from starting, and that keeps nobody away", async () => {
+  kept = { first: 1, remark: "it has 1 replicas, not 3" };
+  await look();
+  await look();
+  expect([found, lines]).toEqual([undefined, ["warn it has 1 replicas, not 3"]]);
 });
 
 it("C2: who does not answer changes nothing", async () => {
