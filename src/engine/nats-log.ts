@@ -343,14 +343,17 @@ function streamWish({ stream: name, shard, plan }: NatsPlace): StreamWish {
 async function checkNotLost(link: NatsLink, { stream, plan }: NatsPlace): Promise<void> {
   if (plan !== undefined) return;
   const { streams } = link.manager;
-  for (const beside of [`${stream}-topics`, `${stream}-snapshots`]) {
+  for (const { name: beside } of [topicsOf(stream), snapshotsOf(stream)]) {
     // Before the log is asked for: another server may be making all of them.
     const { state } = (await streams.info(beside).catch(() => undefined)) ?? {};
-    if (state === undefined || state.last_seq === 0) continue;
+    if (state === undefined) continue;
     // Who opens it knows what else may be the matter.
     const isThere = await streams.info(stream).then(() => true, isOtherThanNotFound);
     if (isThere) return;
-    const found = `NATS has no stream ${stream}, and ${beside} has messages up to ${state.last_seq} of it`;
+    const { last_seq: last } = state;
+    const what =
+      last === 0 ? "is there, which is made after it" : `has messages up to ${last} of it`;
+    const found = `NATS has no stream ${stream}, and ${beside} ${what}`;
     const help = `restore the log from a backup, or delete ${beside} as well to begin anew`;
     throw new LogError(`${found}: ${help}`, { definite: true });
   }

@@ -101,20 +101,20 @@ export async function openLocalLog(
 }
 
 /**
- * The file of a log is made before those of its topics and its snapshots: one that is not there, or
- * empty, beside messages was lost, and so was one that is empty beside a file of snapshots. A new
- * one would say nothing of that. @throws LogError (definite)
+ * What lies beside the file of a log is made when that has a layout, and restored before it has its
+ * name: one that is not there, or empty, beside them was lost, or is not restored yet. A new one
+ * would say nothing of that. @throws LogError (definite)
  */
 async function checkNotLost(file: string): Promise<void> {
-  const topics = `${file}.topics`;
   const bytes = statSync(file, { throwIfNoEntry: false })?.size;
   if (bytes !== undefined && bytes > 0) return;
+  const [snapshots, topics] = [`${file}.snapshots`, `${file}.topics`];
   if (existsSync(topics)) await checkNoMessages(file, topics);
-  // The file that is made for a log has a layout before that of its snapshots is made.
-  if (bytes === undefined || !existsSync(`${file}.snapshots`)) return;
-  const found = `${file} is empty, and ${file}.snapshots is there, which is made after it`;
-  const help =
-    "restore it from a backup, or remove both as well as those beside them to begin anew";
+  const beside = [snapshots, topics].filter((one) => existsSync(one));
+  if (beside.length === 0) return;
+  const state = bytes === undefined ? "not there" : "empty";
+  const found = `${file} is ${state}, and ${beside[0]} is there, which is made after it`;
+  const help = `restore it from a backup, or remove ${beside.join(" and ")} as well to begin anew`;
   throw new LogError(`${found}: ${help}`, { definite: true });
 }
 

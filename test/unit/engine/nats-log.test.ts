@@ -246,12 +246,15 @@ describe("opening a log on NATS", () => {
       const beside = `${stream}-${part}`;
       await manager.add({ name: beside, subjects: [beside] });
       await (await open(name)).close();
-      await log.link.connection.request(beside, "a message");
-      await (await open(name)).close();
       await manager.delete(stream);
-      const message = `NATS has no stream ${stream}, and ${beside} has messages up to 1 of it`;
-      expect((await failure(open(name))).message).toContain(message);
-      expect((await failure(NatsLog.check(parseNatsPlace(name)))).message).toContain(message);
+      const expectRefused = async (what: string): Promise<void> => {
+        const message = `NATS has no stream ${stream}, and ${beside} ${what}`;
+        expect((await failure(open(name))).message).toContain(message);
+        expect((await failure(NatsLog.check(parseNatsPlace(name)))).message).toContain(message);
+      };
+      await expectRefused("is there, which is made after it: restore the log");
+      await log.link.connection.request(beside, "a message");
+      await expectRefused("has messages up to 1 of it: restore the log");
       await manager.delete(beside);
       await (await open(name)).close();
       await log.close();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Goal: a log that was lost is not begun anew beside the messages of its topics, nor at a second
+// Goal: a log that was lost is not begun anew beside its topics and snapshots, nor at a second
 // start, and nothing is made in its place.
-import { existsSync, mkdtempSync, rmSync, truncateSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, statSync, truncateSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -40,21 +40,30 @@ describe("openLog()", () => {
     await (await open()).close();
   });
 
-  it("refuses a file that was emptied beside that of its snapshots, each time", async () => {
+  it.each([
+    ["not there", "snapshots", () => rmSync(file)],
+    ["empty", "snapshots", () => truncateSync(file)],
+    ["not there", "topics", () => rmSync(file)],
+    ["empty", "topics", () => truncateSync(file)],
+  ])("refuses a file that is %s beside that of its %s, empty too, each time", async (...row) => {
+    const [state, part, lose] = row;
     await begin(0);
     await (await openSnapshots(`sqlite:${file}`, { clock: systemClock }, () => undefined)).close();
-    truncateSync(file);
-    const text = `${file} is empty, and ${file}.snapshots is there`;
+    for (const other of ["snapshots", "topics"]) if (other !== part) rmSync(`${file}.${other}`);
+    lose();
+    const text = `${file} is ${state}, and ${file}.${part} is there, which is made after it`;
     await expect(open()).rejects.toThrow(text);
     await expect(open()).rejects.toThrow(text);
-    rmSync(`${file}.snapshots`);
+    expect(existsSync(file)).toBe(state === "empty");
+    rmSync(`${file}.${part}`);
     await (await open()).close();
   });
 
-  it("begins anew where nobody has published anything", async () => {
+  it("has a layout before anything is made beside it", async () => {
+    const log = await open();
+    expect(statSync(file).size).toBeGreaterThan(0);
+    await log.close();
     await begin(0);
-    rmSync(file);
     await (await open()).close();
-    expect(existsSync(file)).toBe(true);
   });
 });
