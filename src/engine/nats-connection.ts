@@ -54,6 +54,11 @@ export async function connectNats(
   }
 }
 
+/** For a question that another connection gets no answer to; it does not come back. */
+export function connectOnce(place: NatsPlace): Promise<NatsConnection> {
+  return connect({ ...connectionOptions(place), reconnect: false, maxReconnectAttempts: 0 });
+}
+
 /**
  * A cluster of which a broker has just gone does not answer until the others have chosen a leader,
  * which takes them longer than one question waits.

@@ -24,6 +24,7 @@ import {
   natsWaitingBytesMax,
 } from "./nats-limits.ts";
 import type { NatsPlace } from "./nats-place.ts";
+import { NatsSilence } from "./nats-silence.ts";
 import {
   checkNatsStream,
   explainWrite,
@@ -64,6 +65,7 @@ export class NatsLog implements Log {
   readonly #clock: LogClock;
   readonly #client: JetStreamClient;
   readonly #stamps: StampClock;
+  readonly #silence: NatsSilence;
   readonly #headers: MsgHdrs;
   readonly #tails = new Set<NatsTail>();
   readonly #inFlight = new Set<Append>();
@@ -85,6 +87,7 @@ export class NatsLog implements Log {
     this.#clock = clock;
     this.#client = jetstream(link.connection, { timeout: natsAckMs });
     this.#stamps = new StampClock(clock);
+    this.#silence = new NatsSilence(place, link.api);
     this.#headers = headers();
     this.#headers.set(formatHeader, String(natsFormat));
     this.durability = describeDurability(link.version, place.replicas);
@@ -274,13 +277,22 @@ export class NatsLog implements Log {
       (error: unknown) => {
         if (cuts !== this.#cuts) return;
         this.#piecesInFlight -= 1;
-        this.#end(append, explainWrite(this.#stream, "the entry", error));
+        this.#end(append, this.#explain(error));
         this.#pump();
       },
     );
   }
 
+  #explain(error: unknown): LogError {
+    const explained = explainWrite(this.#stream, "the entry", error);
+    if (explained.definite) return explained;
+    this.#silence.noticed();
+    const { message } = explained;
+    return new LogError(`${message}${this.#silence.likely}`, { definite: false, cause: error });
+  }
+
   #stored(append: Append, { seq }: PubAck, sentUs: number): void {
+    this.#silence.over();
     this.#stamps.taken(seq, sentUs);
     append.piecesLeft -= 1;
     append.lastSequence = seq;

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Goal: servers of one log on NATS are one: parties meet across them; what was acknowledged
 // outlives kill -9 of a server, of all servers and of the broker; sessions go on at another server
-// and every wait is released exactly once; what is wrong is said. Method: real `muster serve` and a
+// and every wait is released exactly once; what is wrong is said, a full disk of the broker among that. Method: real `muster serve` and a
 // real nats-server at ports that the system chose; clients are the library, curl's way of asking
 // and emulab-sync.
+import { execFileSync } from "node:child_process";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { connect as connectNats } from "@nats-io/transport-node";
@@ -43,7 +45,7 @@ async function serve(broker: NatsServer, name: string, last?: Server): Promise<S
   return { command, url, syncPort };
 }
 
-async function kill({ command }: Server): Promise<void> {
+async function kill({ command }: Pick<Server, "command">): Promise<void> {
   command.child.kill("SIGKILL");
   await command.ended;
 }
@@ -164,6 +166,41 @@ describe("muster serve --log nats:", () => {
     expect(await again).toMatchObject({ generation: 1, error: 0 });
     await session.close();
   });
+
+  it.skipIf(process.getuid?.() !== 0)(
+    "says unavailable, and what is likely, when its disk is full",
+    async () => {
+      const disk = scratch();
+      execFileSync("mount", ["-t", "tmpfs", "-o", "size=8m", "tmpfs", disk]);
+      try {
+        const stored = `jetstream: { store_dir: "${disk}", max_file_store: 100000000 }`;
+        const broker = await NatsServer.start({ hasJetStream: false, config: stored });
+        brokers.push(broker);
+        const { url, command } = await serve(broker, "a");
+        const session = await connect(url, scope);
+        const refused = session
+          .countBarrier("b")
+          .wait()
+          .catch((error: unknown) => error);
+        await arrived(session, "b", 1);
+        const rest = join(disk, "rest");
+        expect(() => writeFileSync(rest, Buffer.alloc(16 << 20))).toThrow("ENOSPC");
+        expect(await refused).toMatchObject({ code: "unavailable", definite: false });
+        await command.prints(
+          /NATS said nothing: timeout; the broker is there, .* its disk is full/,
+        );
+        rmSync(rest);
+        await broker.kill();
+        await broker.startAgain();
+        while ((await fetch(`${url}/readyz`)).status !== 200) await sleep(systemClock, 50);
+        await session.close();
+        await kill({ command });
+        await broker.kill();
+      } finally {
+        execFileSync("umount", ["--lazy", disk]);
+      }
+    },
+  );
 
   it.each([
     ["its stream is purged", /entries 1 to \d+ of the log are gone, and no snapshot stands/],
