@@ -16,7 +16,7 @@ export interface OutagePace {
   /** So many reasons are each said at once; those beyond wait for the next reminder. */
   readonly reasonsMax: number;
   /** How it is said again. */
-  readonly still: (text: string, lastedUs: number) => string;
+  readonly still: (failed: OutageWords["failed"], reason: string, lastedUs: number) => string;
 }
 
 export const outagePaces: Readonly<Record<"urgent" | "patient", OutagePace>> = {
@@ -24,13 +24,13 @@ export const outagePaces: Readonly<Record<"urgent" | "patient", OutagePace>> = {
   urgent: {
     againUs: { first: 10_000_000, max: 10 * minuteUs },
     reasonsMax: 1,
-    still: (text, us) => `for ${secondsText(us)} now ${text}`,
+    still: (failed, reason, us) => `for ${secondsText(us)} now ${failed(reason)}`,
   },
   /** Reasons come from another side, which may make them up, or have several in turn. */
   patient: {
     againUs: { first: minuteUs, max: 60 * minuteUs },
     reasonsMax: 8,
-    still: (text, us) => `${text} (for ${Math.round(us / minuteUs)} min now)`,
+    still: (failed, reason, us) => failed(`${reason} (for ${Math.round(us / minuteUs)} min now)`),
   },
 };
 
@@ -93,7 +93,7 @@ export class Outage {
     if (nowUs < lasting.nextUs) return;
     lasting.pauseUs = Math.min(2 * lasting.pauseUs, againUs.max);
     lasting.nextUs = nowUs + lasting.pauseUs;
-    this.#log(still(this.#options.words.failed(reason), nowUs - sinceUs));
+    this.#log(still(this.#options.words.failed, reason, nowUs - sinceUs));
   }
 
   /** It does not fail any more: what fails next is new. */

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Goal: servers of one log on NATS are one: parties meet across them; what was acknowledged
 // outlives kill -9 of a server, of all servers and of the broker; sessions go on at another server
-// and every wait is released exactly once; what is wrong is said, a full disk of the broker among that. Method: real `muster serve` and a
-// real nats-server at ports that the system chose; clients are the library, curl's way of asking
-// and emulab-sync.
+// and every wait is released exactly once; what is wrong is said, a full disk of the broker among
+// that. Method: real `muster serve` and a real nats-server at ports that the system chose; clients
+// are the library, curl's way of asking and emulab-sync.
 import { execFileSync } from "node:child_process";
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

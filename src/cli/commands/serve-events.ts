@@ -90,7 +90,7 @@ export async function openBuses(
 
 /** A leader that is chosen anew within this time is no outage of a bus, milliseconds. */
 const quietBusMs = 1_000;
-const busPace = { ...outagePaces.patient, reasonsMax: 1 };
+const busPace = { ...outagePaces.patient, reasonsMax: 1, still: outagePaces.urgent.still };
 const busAdvice = "senders are told so, and who listens goes on when it is back";
 
 interface BusOptions {
