@@ -331,6 +331,6 @@ describe.skipIf(!isRoot)("muster link", () => {
     expect((await muster("link", "set", experiment, "l9", "loss=1%")).code).not.toBe(0);
     const wrong = await muster("link", "set", experiment, "l0", "delay=20");
     expect(wrong.code).toBe(64);
-    expect(wrong.stderr).toContain("delay is a number with one of us, ms, s behind it");
+    expect(wrong.stderr).toContain('delay: the time "20" has no unit; write a number and its unit');
   });
 });
