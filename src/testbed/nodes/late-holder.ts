@@ -26,9 +26,7 @@ export interface LateHolderInput {
   readonly hostName: string;
   /** `none`, `new`, or the process whose network it takes over. */
   readonly network: string;
-  /** The keeper does not see it end: somebody has to stay beside it who does. */
-  readonly isWatched: boolean;
-  /** Told when it has ended, where `isWatched`; it may be told before. */
+  /** Told when it has ended: then nobody has the other end of its pipe any more. */
   readonly onGone: () => void;
 }
 
@@ -68,7 +66,7 @@ export async function startLateHolder(input: LateHolderInput): Promise<LateHolde
 }
 
 function spawnHolder(input: LateHolderInput): ChildProcess {
-  const { runId, keeper, asUser, name, hostName, network, isWatched } = input;
+  const { runId, keeper, asUser, name, hostName, network } = input;
   const isTaken = /^\d+$/.test(network);
   const child = spawn(
     findProgram("nsenter") ?? "nsenter",
@@ -78,7 +76,7 @@ function spawnHolder(input: LateHolderInput): ChildProcess {
       ...["--mount", "--pid", ...(isTaken ? [`--net=/proc/${network}/ns/net`] : []), "--"],
       ...["unshare", "--pid", "--mount", "--uts", "--ipc"],
       ...(network === "new" ? ["--net"] : []),
-      ...["sh", "/.muster/run/tables/holder", name, hostName, ...(isWatched ? ["tell"] : [])],
+      ...["sh", "/.muster/run/tables/holder", name, hostName],
     ],
     {
       detached: true,

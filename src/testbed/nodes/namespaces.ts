@@ -300,10 +300,8 @@ class RunNamespaces implements Namespaces {
     writeNodeTable(input, node);
     const { runId, clock } = input;
     const network = this.#networks.get(name)?.pid ?? (node.network === undefined ? "none" : "new");
-    const late = {
-      ...{ runId, clock, keeper: held, asUser, name, hostName, network },
-      ...{ isWatched: isByShell(input), onGone: () => this.#onGone() },
-    };
+    const onGone = (): void => this.#onGone();
+    const late = { runId, clock, keeper: held, asUser, name, hostName, network, onGone };
     const holder = await startLateHolder(late);
     if (typeof holder === "string") return holder;
     this.#networks.get(name)?.release();
