@@ -44,6 +44,7 @@ export {
   type Untestable,
 } from "./plan.ts";
 export {
+  describeLeast,
   describePlan,
   describeSince,
   formatEdge,

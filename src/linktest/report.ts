@@ -45,11 +45,16 @@ function detail({ stage, expected, measured, why }: Verdict): string {
   return `expected ${round(expected)}${unit}, measured ${shown}: ${why}`;
 }
 
+/** Rounded down: nothing is over before it. */
+export function describeLeast({ seconds }: { readonly seconds: number }): string {
+  return `at least ${Math.max(1, Math.floor(seconds))} s`;
+}
+
 /** What a run of the plan takes and can find, for whoever is about to wait for it. */
 export function describePlan(plan: LinktestPlan): readonly string[] {
-  const lines = [`linktest level ${plan.level} takes at least ${Math.ceil(plan.seconds)} s`];
+  const lines = [`linktest level ${plan.level} takes ${describeLeast(plan)}`];
   const stage = (name: string, one: { readonly seconds: number } | undefined): void => {
-    if (one !== undefined) lines.push(`  ${name}: ${Math.ceil(one.seconds)} s`);
+    if (one !== undefined) lines.push(`  ${name}: ${describeLeast(one)}`);
   };
   stage("latency", plan.latency);
   stage("loss", plan.loss);

@@ -10,6 +10,7 @@ import type { AgendaEvent } from "../../core/agenda/commands.ts";
 import type { Experiment } from "../../experiment/model.ts";
 import type { Clock } from "../../host/clock.ts";
 import {
+  describeLeast,
   formatErrorRecord,
   type Level,
   type LinktestMap,
@@ -131,7 +132,7 @@ export class LinktestAgent implements ObjectAgent {
     const { map, down } = this.#probed(levels);
     const plan = planLinktest(map, { first, last }, linktestLimits);
     const reports = new LinktestReports(this.#options.announce, reportOnly);
-    const seconds = `at least ${Math.ceil(plan.seconds)} s`;
+    const seconds = describeLeast(plan);
     const directory = join(out, "linktest");
     const file = verdictsFile(directory);
     const text = `linktest level ${last} begins: ${seconds}; verdicts go to linktest/${file}`;

@@ -389,5 +389,9 @@ describe("a plan", () => {
     expect([loss, rate]).toEqual([undefined, undefined]);
     expect(seconds).toBeGreaterThan(1);
     expect(seconds).toBeLessThan(5);
+    const { rate: both } = planLinktest(map, { first: 4, last: 4 }, linktestLimits);
+    // One way of a pair is filled after the other.
+    const [there, back] = both?.passes[0]?.[0]?.probes ?? [];
+    expect(both?.seconds).toBeGreaterThan((there?.seconds ?? Infinity) + (back?.seconds ?? 0));
   });
 });
