@@ -175,13 +175,14 @@ describe("EdgeLink", () => {
     link.describe({ scope: "s" }, (answer) => void answers.push(["state", answer]));
     link.listEvents("s", 0, (answer) => void answers.push(["events", answer]));
     link.askClock((answer) => void answers.push(["clock", answer]));
-    end(link);
-    link.disconnected();
     const none = [
       ["state", undefined],
       ["events", undefined],
       ["clock", undefined],
     ];
+    end(link);
+    expect(answers).toEqual(none);
+    link.disconnected();
     expect(answers).toEqual(none);
   });
 
