@@ -90,7 +90,8 @@ function isSymmetric(lan: readonly Pair[]): boolean {
 
 function isAlike(a: LinktestEdge, b: LinktestEdge): boolean {
   const same = a.bandwidthBps === b.bandwidthBps && a.delayMs === b.delayMs;
-  return same && a.loss === b.loss && a.queue === b.queue;
+  const extras = a.jitterMs === b.jitterMs && a.reorder === b.reorder;
+  return same && extras && a.duplicate === b.duplicate && a.loss === b.loss && a.queue === b.queue;
 }
 
 function partners(lan: readonly Pair[]): readonly Pair[] {

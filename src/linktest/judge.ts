@@ -7,7 +7,9 @@
 //       machine lost: a loss is bad by what is left when both are taken off, else it is untestable.
 //   V3. A busy machine makes packets late, never early, and hardly ever all of them: a delay is too
 //       short by the packets that are early, and too long only when next to none is in time. Where
-//       half of them are late, what the link does cannot be told.
+//       half of them are late, what the link does cannot be told. Early and late are what is so
+//       beyond the jitter that is asked for; packets that are to overtake others are early as
+//       asked.
 //   V4. What a busy machine could have brought about is doubted, whatever the stage: late, lost,
 //       slow, not reached, or untestable. It counts when it is found a second time.
 //   V5. `ok` is said of what a faulty link would not have shown: of a rate, only when more was
@@ -60,8 +62,9 @@ export function expectedDelayMs(edge: LinktestEdge, payloadBytes: number): numbe
 }
 
 /**
- * A sign test against the upper end of the tolerance, and nothing assumed of the distribution. What
- * is late may be so by the machine, but nothing makes a packet early, nor all of them late (V3).
+ * Sign tests against both ends of the tolerance: asked for is the median, and of the distribution
+ * no more is known than how far the jitter goes. What is late may be so by the machine, but nothing
+ * makes a packet early, nor all of them late (V3).
  */
 export function judgeLatency(
   edge: LinktestEdge,
@@ -83,23 +86,76 @@ export function judgeLatency(
     const why = `only ${samples} of ${sent} packets came, too few for a verdict`;
     return { ...facts, verdict: "untestable", why };
   }
-  const { delayLowMs, delayHighMs } = tolerances;
-  const late = delaysMs.filter((ms) => ms > expected + delayHighMs).length;
-  const early = delaysMs.filter((ms) => ms < expected - delayLowMs).length;
-  const told = (count: number, ms: number, how: string): string =>
-    `${count} of ${samples} packets were more than ${ms} ms ${how} than asked for`;
-  if (early >= Math.max(earlyPacketsMin, samples * earlyShareMin)) {
+  const early = earlyOf(delaysMs, { expected, ways, alpha: alpha / 4 });
+  if (early !== undefined) {
     // V3: those that are not early say nothing for the link.
-    const rest = early === samples ? "" : ", and a machine can be late with the others";
-    return { ...facts, verdict: "bad", why: `${told(early, delayLowMs, "earlier")}${rest}` };
-  }
-  if (2 * late < samples) return { ...facts, verdict: "ok", why: "" };
-  const why = told(late, delayHighMs, "later");
-  const inTime = samples - late;
-  if (late >= critical && inTime <= samples * inTimeShareMax)
+    const rest = early.count === samples ? "" : ", and a machine can be late with the others";
+    const why = `${packetsBy(early.count, samples, early.ms)} earlier than asked for${early.beside}${rest}`;
     return { ...facts, verdict: "bad", why };
-  const busy = `the machine was too busy: ${why}, and ${inTime} came in time`;
-  return { ...facts, verdict: "untestable", why: busy };
+  }
+  return { ...facts, ...lateOf(delaysMs, { expected, critical, jitterMs: jitterOf(ways) }) };
+}
+
+const packetsBy = (count: number, samples: number, ms: number): string =>
+  `${count} of ${samples} packets were more than ${ms} ms`;
+
+const jitterOf = (ways: readonly LinktestEdge[]): number =>
+  ways.reduce((ms, { jitterMs = 0 }) => ms + jitterMs, 0);
+
+/** @returns how many are too early; undefined where no more are than an honest direction has. */
+function earlyOf(
+  delaysMs: readonly number[],
+  {
+    expected,
+    ways,
+    alpha,
+  }: {
+    readonly expected: number;
+    readonly ways: readonly LinktestEdge[];
+    readonly alpha: number;
+  },
+): { readonly count: number; readonly ms: number; readonly beside: string } | undefined {
+  const samples = delaysMs.length;
+  const ms = tolerances.delayLowMs;
+  const jitterMs = jitterOf(ways);
+  const overtaking = 1 - ways.reduce((share, { reorder = 0 }) => share * (1 - reorder), 1);
+  const before = (limit: number): number => delaysMs.filter((one) => one < limit).length;
+  const beyond = before(expected - jitterMs - ms);
+  const slips = Math.max(earlyPacketsMin, samples * earlyShareMin);
+  if (beyond >= Math.max(slips, upperCritical(samples, overtaking, alpha))) {
+    const beside = [
+      ...(jitterMs > 0 ? [`${Number(jitterMs.toPrecision(4))} ms of jitter`] : []),
+      ...(overtaking > 0 ? [`${Number((100 * overtaking).toPrecision(4))} % overtaking`] : []),
+    ];
+    const all = beside.length > 0 ? ` with ${beside.join(" and ")}` : "";
+    return { count: beyond, ms, beside: all };
+  }
+  // As many are above the median as below it, but for those that overtake.
+  const below = before(expected - ms);
+  const isBad = below >= upperCritical(samples, overtaking + (1 - overtaking) / 2, alpha);
+  return isBad ? { count: below, ms, beside: "" } : undefined;
+}
+
+function lateOf(
+  delaysMs: readonly number[],
+  {
+    expected,
+    critical,
+    jitterMs,
+  }: { readonly expected: number; readonly critical: number; readonly jitterMs: number },
+): Pick<Verdict, "verdict" | "why"> {
+  const samples = delaysMs.length;
+  const ms = tolerances.delayHighMs;
+  const after = (limit: number): number => delaysMs.filter((one) => one > limit).length;
+  const above = after(expected + ms);
+  if (above >= critical && samples - above <= samples * inTimeShareMax) {
+    return { verdict: "bad", why: `${packetsBy(above, samples, ms)} later than asked for` };
+  }
+  const late = after(expected + jitterMs + ms);
+  if (2 * late < samples) return { verdict: "ok", why: "" };
+  const why = `${packetsBy(late, samples, ms)} later than asked for`;
+  const inTime = `${samples - late} came in time`;
+  return { verdict: "untestable", why: `the machine was too busy: ${why}, and ${inTime}` };
 }
 
 /** Order statistics around the median, without assumptions. */
@@ -238,7 +294,9 @@ export function judgeRate(probe: RateProbe, sample: RateSample): Verdict {
   if (measured > expected * (1 + rateHigh)) {
     return { ...facts, verdict: "bad", why: `${percent} % more than asked for` };
   }
-  const least = expected * (1 - rateLow);
+  // What comes twice takes the room of others.
+  const { duplicate = 0 } = edge;
+  const least = (expected * (1 - rateLow)) / (1 + duplicate);
   // V2: what it is when the link answers for its own time only, and for what came.
   const ownUs = tookUs - idleUs;
   const isSlowIn = (us: number): boolean => us > 0 && rateIn(us, between + overflowed) < least;

@@ -174,6 +174,7 @@ export class NodeNetwork {
             bandwidthBps: (shape.bandwidthBps || mediumBps) - backfillBps,
             delayMs: shape.delayUs / 1000,
             loss: shape.loss,
+            ...extrasOf(shape),
             link: link.name,
             queue: queueWords[(members.length === 2 ? from : to).queue?.kind ?? "drop-tail"],
             ...(from.queue === undefined
@@ -269,6 +270,15 @@ function isShaped({ bandwidthBps, delayUs, loss }: LinkShape): boolean {
 function alongPath(first: LinkShape, second: LinkShape): LinkShape {
   const path = joinShapes(first, second);
   return { ...path, loss: Math.round(path.loss * 1e6) / 1e6 };
+}
+
+/** What the text of the map has no place for, where there is any. */
+function extrasOf({ jitterUs = 0, reorder = 0, duplicate = 0 }: LinkShape): Partial<LinktestEdge> {
+  return {
+    ...(jitterUs === 0 ? {} : { jitterMs: jitterUs / 1000 }),
+    ...(reorder === 0 ? {} : { reorder }),
+    ...(duplicate === 0 ? {} : { duplicate }),
+  };
 }
 
 /** The slowest kind of interface that carries what the link may; 100 is not said. */

@@ -42,6 +42,8 @@ interface Receiving {
 interface Pinging {
   readonly count: number;
   readonly sentUs: number[];
+  /** Whose answers came: a link may bring a packet twice. */
+  readonly answered: Set<number>;
   readonly thereUs: number[];
   readonly backUs: number[];
   readonly over: PromiseWithResolvers<void>;
@@ -188,7 +190,8 @@ export class Probe {
     if (ping === undefined) return;
     const over = Promise.withResolvers<void>();
     const { count } = ping;
-    const pinging: Pinging = { count, sentUs: [], thereUs: [], backUs: [], over };
+    const answered = new Set<number>();
+    const pinging: Pinging = { count, sentUs: [], answered, thereUs: [], backUs: [], over };
     this.#pinging = pinging;
     for (let at = 0; at < count; at += 1) {
       pinging.sentUs.push(this.#clock.nowUs());
@@ -225,6 +228,8 @@ export class Probe {
     const pinging = this.#pinging;
     const sentUs = pinging?.sentUs[number];
     if (pinging === undefined || sentUs === undefined) return;
+    if (pinging.answered.has(number)) return;
+    pinging.answered.add(number);
     pinging.thereUs.push(thereUs - sentUs);
     pinging.backUs.push(nowUs - thereUs);
     if (pinging.backUs.length >= pinging.count) pinging.over.resolve();

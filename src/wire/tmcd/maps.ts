@@ -32,6 +32,13 @@ export interface LinktestEdge {
   readonly delayMs: number;
   /** 0 to 1. */
   readonly loss: number;
+  /**
+   * The delay of each packet is up to so much more or less; shares of packets that are not delayed,
+   * and that come twice. Left out: none. The text of the map says none of this.
+   */
+  readonly jitterMs?: number;
+  readonly reorder?: number;
+  readonly duplicate?: number;
   readonly link: string;
   readonly queue: "droptail" | "red" | "gred";
   /** How many wait in it; 50 packets when left out. The text of the map does not say it. */

@@ -76,6 +76,10 @@ describe("probes that load a LAN", () => {
       one.from === "b" ? { ...one, delayMs: 9 } : one,
     );
     expect(oncePerMember(pairEdges(edges).pairs)).toHaveLength(3);
+    const jittery = lan(["a", "b", "c", "d"]).map((one) =>
+      one.from === "b" ? { ...one, jitterMs: 1 } : one,
+    );
+    expect(oncePerMember(pairEdges(jittery).pairs)).toHaveLength(6);
   });
 
   it("leave links alone", () => {

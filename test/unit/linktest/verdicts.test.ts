@@ -241,6 +241,44 @@ describe("latency", () => {
     expect(judge(fewer).verdict).toBe("ok");
   });
 
+  describe("with jitter and packets that overtake", () => {
+    const jittery = edge("a", "b", { jitterMs: 6, reorder: 0.1 });
+    /** What a shaper does that is `wrongMs` too long, and one in ten packets is not delayed. */
+    const shaped = (random: () => number, { wrongMs = 0, jitterMs = 6, reorder = 0.1 } = {}) =>
+      Array.from({ length: count }, () => {
+        const isFirst = random() < reorder;
+        const ms = expected - 10 + (isFirst ? 0 : 10 + wrongMs + jitterMs * (2 * random() - 1));
+        return Math.max(0.1, ms) + 0.3;
+      });
+    const judge = (delaysMs: readonly number[], of = jittery) =>
+      judgeLatency(of, { sent: count, delaysMs }, probe);
+
+    it("is ok where it is as asked for (V1)", () => {
+      const random = seeded(6);
+      const verdicts = Array.from({ length: 1_000 }, () => judge(shaped(random)).verdict);
+      expect(new Set(verdicts)).toEqual(new Set(["ok"]));
+      // Of a wide jitter nearly half is later than any tolerance.
+      const wide = edge("a", "b", { delayMs: 100, jitterMs: 100 });
+      const ms = expectedDelayMs(wide, 56);
+      const some = () => Array.from({ length: count }, () => ms + 100 * (2 * random() - 1) + 0.3);
+      const wides = Array.from({ length: 200 }, () => judge(some(), wide).verdict);
+      expect(new Set(wides)).toEqual(new Set(["ok"]));
+    });
+
+    it("is bad where there is more of that than was asked for, or the delay is another", () => {
+      const random = seeded(7);
+      const why = (of: LinktestEdge, more: object) => judge(shaped(random, more), of).why;
+      const [jitterOnly, plain] = [edge("a", "b", { jitterMs: 3 }), there];
+      expect(why(plain, { reorder: 0 })).toMatch(/0.5 ms earlier than asked for, and a machine/);
+      expect(why(jitterOnly, { reorder: 0, jitterMs: 9.9 })).toMatch(/with 3 ms of jitter, and/);
+      expect(why(jittery, { reorder: 0.8 })).toMatch(/ of jitter and 10 % overtaking, and/);
+      expect(why(jittery, { wrongMs: 10, reorder: 0 })).toMatch(/3 ms later than asked for$/);
+      // Within the jitter, but always in the lower half of it.
+      const short = why(jitterOnly, { wrongMs: -2.5, jitterMs: 0.1, reorder: 0 });
+      expect(short).toMatch(/0.5 ms earlier than asked for$/);
+    });
+  });
+
   it("is judged by both ways where the clocks differ", () => {
     const back = edge("b", "a", { delayMs: 30 });
     const both = expected + expectedDelayMs(back, 56);
@@ -276,6 +314,11 @@ describe("bandwidth", () => {
     expect([0.95, 0.969, 1.016].map((share) => verdictOf(sample(share)))).toEqual([
       ...["bad", "bad", "bad"],
     ]);
+  });
+
+  it("may be smaller by what comes twice, and no more", () => {
+    const of = { ...probe, edge: { ...probe.edge, duplicate: 0.1 } };
+    expect([0.9, 0.87].map((share) => verdictOf(sample(share), of))).toEqual(["ok", "bad"]);
   });
 
   it("is untestable where the sender did not fill the link", () => {

@@ -96,6 +96,20 @@ describe("what a linktest asks of links", () => {
     expect(run.asked("l")).toEqual(["a>b 100 Mb/s 0 ms 0 *", "b>a 100 Mb/s 0 ms 0 *"]);
   });
 
+  it("says how far delays jitter, and how many overtake or come twice, where any do", () => {
+    const run = begin();
+    const extras = (link: string) =>
+      run.probed().map.edges.flatMap(({ link: of, jitterMs, reorder, duplicate }) => {
+        return of === link ? [[jitterMs, reorder, duplicate]] : [];
+      });
+    const none = [undefined, undefined, undefined];
+    expect(extras("l")).toEqual([none, none]);
+    run.event("l-a", "MODIFY", "JITTER=2.5 REORDER=0.1 DUPLICATE=0.05");
+    expect(extras("l")).toEqual([[2.5, 0.1, 0.05], none]);
+    run.event("lan", "MODIFY", "PIPE=path JITTER=2");
+    expect(extras("lan")).toEqual(Array.from({ length: 6 }, () => [2, undefined, undefined]));
+  });
+
   it("is of a LAN what a packet meets at both members", () => {
     const run = begin();
     run.event("lan-c", "MODIFY", "DELAY=20");

@@ -6,8 +6,12 @@ import { once } from "node:events";
 import { afterEach, describe, expect, it } from "vitest";
 import { type Clock, systemClock } from "../../../src/host/clock.ts";
 import { Probe } from "../../../src/testbed/linktest/probe.ts";
-import type { SendStep, StepAnswer } from "../../../src/testbed/linktest/probe-order.ts";
-import { decodePacket, type ProbePacket } from "../../../src/testbed/linktest/probe-packet.ts";
+import type { ProbeStep, SendStep, StepAnswer } from "../../../src/testbed/linktest/probe-order.ts";
+import {
+  decodePacket,
+  encodePacket,
+  type ProbePacket,
+} from "../../../src/testbed/linktest/probe-packet.ts";
 
 const address = "127.0.0.1";
 const packets = 40;
@@ -28,12 +32,16 @@ async function bound(): Promise<Socket> {
   return socket;
 }
 
-async function play(port: number, clock: Clock): Promise<StepAnswer | undefined> {
+async function play(
+  port: number,
+  clock: Clock,
+  step: Partial<ProbeStep> = { send },
+): Promise<StepAnswer | undefined> {
   const probe = await Probe.open(
     {
       ...{ session: 7, own: { address, port: 0 }, peer: { address, port } },
       meeting: { address, port: 0, barrier: "", timeoutMs: 0 },
-      steps: [{ send, timeoutMs: 30_000 }],
+      steps: [{ ...step, timeoutMs: 30_000 }],
     },
     clock,
   );
@@ -85,5 +93,22 @@ describe("a probe that sends", () => {
     );
     // One at the start; then 100 ms late at each turn.
     expect(bursts).toEqual([1, 16, 16, 7]);
+  });
+});
+
+describe("a probe that pings", () => {
+  it("counts an answer once that comes twice", async () => {
+    const listening = await bound();
+    listening.on("message", (bytes, { port }) => {
+      const packet = decodePacket(bytes);
+      if (packet?.kind !== "ping") return;
+      const answer = Buffer.alloc(bytes.length);
+      encodePacket({ ...packet, kind: "pong" }, new DataView(answer.buffer, answer.byteOffset));
+      for (let times = 0; times < 2; times += 1) listening.send(answer, port, address);
+    });
+    const ping = { count: 5, intervalMs: 1, waitMs: 20_000 };
+    const answer = await play(listening.address().port, systemClock, { ping });
+    expect(answer?.ping).toMatchObject({ sent: 5 });
+    expect([answer?.ping?.thereUs.length, answer?.ping?.backUs.length]).toEqual([5, 5]);
   });
 });
