@@ -216,16 +216,16 @@ async function loadFor(argv: ParseArguments): Promise<Loaded> {
   });
   // The old system's rows are those of a network that is not ours.
   if (loaded.experiment === undefined || argv.compat || format === "rows") return loaded;
-  const clashes = findAddressClashes(loaded.experiment, file);
-  if (clashes.length > 0) {
-    const diagnostics = [...loaded.diagnostics, ...clashes];
-    return { ...loaded, experiment: undefined, diagnostics };
-  }
-  const advice = adviseOnPrograms(loaded.experiment, file);
   // Who shapes links is loaded for a file that has some.
   const { links } = loaded.experiment;
   const shapes =
     links.length === 0 ? [] : (await import("../link-advice.ts")).adviseOnLinks(loaded.experiment);
+  const clashes = findAddressClashes(loaded.experiment, file);
+  if (clashes.length > 0) {
+    const diagnostics = [...loaded.diagnostics, ...clashes, ...shapes];
+    return { ...loaded, experiment: undefined, diagnostics };
+  }
+  const advice = adviseOnPrograms(loaded.experiment, file);
   return { ...loaded, diagnostics: [...loaded.diagnostics, ...shapes, ...advice] };
 }
 

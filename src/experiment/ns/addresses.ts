@@ -240,6 +240,7 @@ export function planAddresses(
       if (!compat) continue;
     } else allocator.allocate(link);
     check(allocator, link, compat);
+    if (!compat) checkSubnet(allocator, link);
   }
   return { of: allocator.of, maskOf: allocator.maskOf, faults: allocator.faults };
 }
@@ -294,4 +295,25 @@ function check(allocator: Allocator, link: LinkObject, compat: boolean): void {
     }
     seen.set(address, member.node.name);
   }
+}
+
+/** Two ends in two subnets cannot reach each other, unless programs set routes by hand. */
+function checkSubnet(allocator: Allocator, link: LinkObject): void {
+  const mask = addressToNumber(allocator.maskOf(link));
+  const subnetOf = (address: string): number => (addressToNumber(address) & mask) >>> 0;
+  const ends = link.members
+    .map((member) => ({ node: member.node.name, address: allocator.of(member) }))
+    .filter(({ address }) => address !== "" && address !== ranOut);
+  const [first] = ends;
+  const other = ends.find(({ address }) => subnetOf(address) !== subnetOf(first?.address ?? ""));
+  if (first === undefined || other === undefined) return;
+  allocator.faults.push({
+    link,
+    severity: "warning",
+    code: "NS_TWO_SUBNETS",
+    message:
+      `${first.node} has ${first.address} on ${link.name}, and ${other.node} ${other.address}: ` +
+      `with the netmask ${allocator.maskOf(link)} neither reaches the other`,
+    hint: "Give all ends of a link addresses of one subnet.",
+  });
 }

@@ -67,6 +67,7 @@ const hints: Readonly<Record<string, string>> = {
   NS_REMOTE_LAN: "Write the addresses if the nodes have some on this LAN.",
   NS_HOST_PART: "Write another address.",
   NS_NO_HOST: "Write one that is neither loopback (127) nor multicast or beyond (224 to 255).",
+  NS_TWO_SUBNETS: "Write addresses of one subnet, or leave them out.",
   NS_SAME_ADDRESS: "Give one of them another address, or leave it out.",
 };
 

@@ -325,6 +325,15 @@ tb-set-ip-link $a $l0 224.0.0.5\ntb-set-ip-link $b $l0 224.0.0.6`;
     expect(read(text, { compat: true }).diagnostics).toEqual([]);
   });
 
+  test("ends in two subnets are warned of, but for files that are read as they were", () => {
+    const text = `${head}set l0 [$ns duplex-link $a $b 1Mb 0ms DropTail]
+tb-set-ip-link $a $l0 10.1.1.5\ntb-set-ip-link $b $l0 10.1.2.6`;
+    const [warning, ...more] = read(text).diagnostics;
+    expect(warning).toMatchObject({ severity: "warning", code: "NS_TWO_SUBNETS" });
+    expect(warning?.message).toContain("a has 10.1.1.5 on l0, and b 10.1.2.6");
+    expect([more, read(text, { compat: true }).diagnostics]).toEqual([[], []]);
+  });
+
   test("a mask of two host bits is too small for three nodes", () => {
     const text = `${network}tb-set-netmask $lan0 255.255.255.252`;
     expect(read(text).diagnostics.map(({ code }) => code)).toContain("NS_HOSTS");

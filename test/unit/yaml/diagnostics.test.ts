@@ -50,6 +50,21 @@ describe("parseYamlExperiment()", () => {
     expect(diagnostics[0]?.hint).toContain("neither loopback (127) nor multicast");
   });
 
+  it("warns of a link whose ends are in two subnets", () => {
+    const link = (one: string, two: string, netmask = "255.255.255.0") =>
+      read(`nodes: [a, b, c]
+links:
+  l:
+    lan: [c, { node: a, address: ${one} }, { node: b, address: ${two} }]
+    netmask: ${netmask}
+`).diagnostics.map(({ severity, code, message }) => [severity, code, message]);
+    expect(link("10.1.1.1", "10.1.1.9")).toEqual([]);
+    expect(link("10.1.1.1", "10.1.2.9", "255.255.0.0")).toEqual([]);
+    expect(link("10.1.1.1", "10.1.1.9", "255.255.255.248")).toEqual([
+      ["warning", "YAML_TWO_SUBNETS", expect.stringMatching(/10.1.1.\d+: with the netmask 255/)],
+    ]);
+  });
+
   it("tells all faults at once, each at its own place", () => {
     const text = `nodes:
   server: { oss: X }
