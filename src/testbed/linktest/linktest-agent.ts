@@ -4,19 +4,16 @@
 //
 //   A1. One test at a time: a START while one runs is refused, and that one goes on.
 //   A2. KILL, and the end of the run, end every probe at once.
-import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { AgendaEvent } from "../../core/agenda/commands.ts";
 import type { Experiment } from "../../experiment/model.ts";
 import type { Clock } from "../../host/clock.ts";
 import {
   describeLeast,
-  formatErrorRecord,
   type Level,
   type LinktestMap,
   linktestLimits,
   planLinktest,
-  type Verdict,
 } from "../../linktest/index.ts";
 import { getArg } from "../../wire/event/args.ts";
 import {
@@ -42,6 +39,7 @@ import {
 import { LinktestReports } from "./linktest-reports.ts";
 import { createNodeProbes } from "./node-probes.ts";
 import { type LinktestOutcome, runLinktest } from "./run-linktest.ts";
+import { verdictsFile, writeVerdictFiles } from "./verdict-files.ts";
 
 export interface LinktestAgentOptions {
   readonly backend: NodeBackend;
@@ -157,12 +155,9 @@ export class LinktestAgent implements ObjectAgent {
       });
       const outcome = { ...probed, verdicts: [...down, ...explainSince(probed.verdicts)] };
       const { verdicts, isCancelled } = outcome;
-      for (const name of [file, "verdicts.json"]) {
-        writeFileSync(join(directory, name), `${JSON.stringify(verdicts, null, 2)}\n`);
-      }
       const judged = reportOnly ? [] : verdicts;
-      writeErrorFiles(join(out, "proj/tbdata/linktest"), judged);
-      for (const text of describeNotProbed(outcome)) this.#tell(text);
+      const unwritten = await writeVerdictFiles({ out, file, verdicts, judged });
+      for (const text of [...unwritten, ...describeNotProbed(outcome)]) this.#tell(text);
       if (reportOnly) return { ...outcome, verdicts: [] };
       say({ type: "links-tested", level: last, verdicts, isCancelled });
       return outcome;
@@ -239,26 +234,4 @@ function completionOf(outcome: LinktestOutcome | undefined): Completion {
   }
   const bad = verdicts.filter(({ verdict }) => verdict === "bad").length;
   return { error: bad, text: bad === 0 ? "" : `${bad} of ${verdicts.length} checks failed` };
-}
-
-/** Each test of a run has one of its own, also of a run that was taken over; the last has two. */
-function verdictsFile(directory: string): string {
-  const name = (number: number): string => `verdicts-${number}.json`;
-  let number = 1;
-  while (existsSync(join(directory, name(number)))) number += 1;
-  return name(number);
-}
-
-/** One for each node with errors: the sender of the direction. Those of an earlier test go. */
-function writeErrorFiles(directory: string, verdicts: readonly Verdict[]): void {
-  const files = new Map<string, string>();
-  for (const verdict of verdicts) {
-    if (verdict.verdict !== "bad") continue;
-    const { from } = verdict.edge;
-    files.set(from, (files.get(from) ?? "") + formatErrorRecord(verdict));
-  }
-  rmSync(directory, { recursive: true, force: true });
-  if (files.size === 0) return;
-  mkdirSync(directory, { recursive: true });
-  for (const [node, text] of files) writeFileSync(join(directory, `${node}.error`), text);
 }

@@ -5,7 +5,7 @@
 // of, with the reason. Method: the agent of a run with
 // nodes whose programs end when the test says so, and a clock that stands still: what is done
 // without it moving has waited for no timer.
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -38,6 +38,7 @@ let out = "";
 
 beforeEach(() => {
   out = mkdtempSync(join(tmpdir(), "muster-linktest-cancel-"));
+  mkdirSync(join(out, "proj"));
   clock = new FakeClock();
   backend = new FakeBackend(clock, names);
   for (const [name, node] of backend.nodes) {
