@@ -44,6 +44,9 @@ export class LinkTable {
   readonly #capacity: Capacity;
   readonly #rows = new Map<string, Row>();
   #ends = 0;
+  #changes = 0;
+  /** Of links that are there, and of those that were. */
+  readonly #lastChange = new Map<string, number>();
 
   constructor(capacity: Capacity) {
     this.#capacity = capacity;
@@ -79,6 +82,16 @@ export class LinkTable {
     }));
   }
 
+  /** So many times it was changed. */
+  get changes(): number {
+    return this.#changes;
+  }
+
+  /** Which of all changes was the last one of this link; 0: there was none. */
+  changesOf(link: string): number {
+    return this.#lastChange.get(link) ?? 0;
+  }
+
   /** @returns what is wrong with them; nothing: they are there now, all up. */
   add(links: readonly ShapedLink[]): readonly string[] {
     const problems = this.check(links, []);
@@ -89,7 +102,7 @@ export class LinkTable {
       for (const place of placesOf(asked, {})) {
         states.set(memberWay(place), { shape: shapeAt(asked, place), isUp: true });
       }
-      this.#rows.set(asked.name, { asked, states });
+      this.#setRow(asked.name, { asked, states });
     }
     return [];
   }
@@ -119,7 +132,7 @@ export class LinkTable {
         changed.push({ ...place, state });
       }
       this.#ends += asked.members.length - (before?.asked.members.length ?? 0);
-      this.#rows.set(asked.name, { asked, states });
+      this.#setRow(asked.name, { asked, states });
       return changed;
     });
   }
@@ -145,6 +158,7 @@ export class LinkTable {
     for (const name of names) {
       this.#ends -= this.link(name)?.members.length ?? 0;
       this.#rows.delete(name);
+      this.#changed(name);
     }
   }
 
@@ -175,8 +189,18 @@ export class LinkTable {
       if (row === undefined) continue;
       const states = new Map(row.states).set(memberWay(place), state);
       const link = asked === undefined ? row.asked : askAt(row.asked, place, asked);
-      this.#rows.set(place.link, { asked: link, states });
+      this.#setRow(place.link, { asked: link, states });
     }
+  }
+
+  #setRow(link: string, row: Row): void {
+    this.#rows.set(link, row);
+    this.#changed(link);
+  }
+
+  #changed(link: string): void {
+    this.#changes += 1;
+    this.#lastChange.set(link, this.#changes);
   }
 
   /** @param updates gets what the changes make. @returns why one of them cannot be */

@@ -185,3 +185,18 @@ export function explainSince(verdicts: readonly Verdict[]): readonly Verdict[] {
 }
 
 const turned = ({ link, from, to }: Named): Named => ({ link, from: to, to: from });
+
+/**
+ * @param table undefined where nobody shapes links
+ * @returns whether what is asked of a link, or of any, has been changed since
+ */
+export function changesSince(
+  table: Pick<LinkTable, "changesOf" | "changes"> | undefined,
+): (link?: string) => boolean {
+  if (table === undefined) return () => false;
+  const before = table.changes;
+  return (link) => {
+    const last = link === undefined ? table.changes : table.changesOf(link);
+    return last > before;
+  };
+}

@@ -30,6 +30,7 @@ import type { NodeBackend } from "../nodes/index.ts";
 import type { Announcement } from "../run-bus.ts";
 import type { RunEventBody } from "../run-event.ts";
 import {
+  changesSince,
   edgesSince,
   explainSince,
   linksAskedNow,
@@ -152,6 +153,7 @@ export class LinktestAgent implements ObjectAgent {
         },
         lostByMachine: async () => (await backend.nodeLinks?.shaped?.lostByMachine()) ?? 0,
         shaperHealth: () => backend.nodeLinks?.shaped?.health,
+        isChanged: changesSince(backend.nodeLinks?.shaped?.table),
       });
       const outcome = { ...probed, verdicts: [...down, ...explainSince(probed.verdicts)] };
       const { verdicts, isCancelled } = outcome;

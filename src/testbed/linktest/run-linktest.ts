@@ -8,6 +8,7 @@
 //       they are is said: nobody is to take them for what a busy machine has spoilt.
 //   R3. What the judge doubts (V4) is probed once more, in every stage. The second verdict is the
 //       one; what else was judged is not judged again.
+//   R4. A link that is changed while it is tested is not bad by what was asked of it before.
 import type { Clock } from "../../host/clock.ts";
 import {
   isDoubted,
@@ -71,6 +72,8 @@ export interface LinktestRun {
   readonly lostByMachine?: () => Promise<number>;
   /** How late who shapes was so far; as it is when `lostByMachine` has resolved. */
   readonly shaperHealth?: () => Pick<ShaperHealth, "late" | "lagMaxUs"> | undefined;
+  /** Whether something else has been asked of a link since, or of any; left out: never. */
+  readonly isChanged?: (link?: string) => boolean;
   /** Told when a stage begins and after each pass. */
   readonly onProgress?: (stage: Stage, done: number, passes: number) => void;
   /** Told what a stage has come to. */
@@ -133,7 +136,8 @@ class Linktest {
   async play(): Promise<readonly Verdict[]> {
     const { latency, routes, loss, rate } = this.#run.plan;
     const verdicts: Verdict[] = [];
-    const add = (stage: Stage, more: readonly Verdict[]): void => {
+    const add = (stage: Stage, judged: readonly Verdict[]): void => {
+      const more = judged.map((one) => this.#unlessChanged(one));
       verdicts.push(...more);
       if (!this.#isCancelled || more.length > 0) this.#run.onVerdicts?.(stage, more);
     };
@@ -150,6 +154,16 @@ class Linktest {
       add("bandwidth", [...without, ...judged]);
     }
     return verdicts;
+  }
+
+  /** R4. */
+  #unlessChanged(one: Verdict): Verdict {
+    const { isChanged } = this.#run;
+    const { stage, edge, verdict } = one;
+    const which = stage === "routing" ? undefined : edge.link;
+    if (verdict !== "bad" || isChanged?.(which) !== true) return one;
+    const what = which === undefined ? "links were" : `${which} was`;
+    return { ...one, verdict: "untestable", why: `${what} changed while it was tested` };
   }
 
   async #latency(plan: LatencyPlan): Promise<readonly Verdict[]> {

@@ -12,6 +12,7 @@ import { findLinkObject, readLinkEvent } from "../../../src/network/link-args.ts
 import { LinkTable } from "../../../src/network/link-table.ts";
 import { shapeLink } from "../../../src/network/model.ts";
 import {
+  changesSince,
   edgesSince,
   explainSince,
   linksAskedNow,
@@ -67,6 +68,7 @@ function begin() {
         });
     },
     experiment,
+    isChanged: () => changesSince(table),
     isFile: () =>
       linksAskedNow(experiment, table).links.every((it, at) => it === experiment.links[at]),
   };
@@ -185,5 +187,18 @@ describe("a linktest by the file", () => {
     expect(of(ok)).toEqual([""]);
     const down = { ...back, since: { ...since, isUp: false } };
     expect(of(bad(down, "loss"))[0]).toContain("set down since: muster link up lets");
+  });
+});
+
+describe("a change of links since a linktest began", () => {
+  it("is known of each link, also when it was taken back", () => {
+    const run = begin();
+    run.event("l", "MODIFY", "DELAY=30");
+    const isChanged = run.isChanged();
+    expect([isChanged(), isChanged("l")]).toEqual([false, false]);
+    run.event("lan-c", "DOWN");
+    run.event("lan-c", "UP");
+    expect([isChanged(), isChanged("lan"), isChanged("l")]).toEqual([true, true, false]);
+    expect(changesSince(undefined)("l")).toBe(false);
   });
 });

@@ -54,7 +54,12 @@ function answerOf(node: "a" | "b", { sent = packets, pingMs, ...pass }: Pass): P
 }
 
 /** @returns how many passes were played, and verdicts by sender */
-async function play(passes: readonly Pass[], isDeaf = false, played = plan) {
+async function play(
+  passes: readonly Pass[],
+  isDeaf = false,
+  played = plan,
+  isChanged: (link?: string) => boolean = () => false,
+) {
   let [started, lost] = [0, 0];
   const health = { late: 7, lagMaxUs: 9_000_000 };
   const host: ProbeHost = {
@@ -81,6 +86,7 @@ async function play(passes: readonly Pass[], isDeaf = false, played = plan) {
       return lost;
     },
     shaperHealth: () => ({ ...health }),
+    isChanged,
   });
   const of = (from: string): Verdict | undefined => verdicts.find((one) => one.edge.from === from);
   expect(verdicts).toHaveLength(2);
@@ -95,6 +101,15 @@ describe("a loss", () => {
     expect([passes, a?.verdict, b?.verdict]).toEqual([2, "ok", "bad"]);
     const once = await play([{ a: few }, { a: {} }]);
     expect([once.passes, once.b?.verdict]).toEqual([2, "ok"]);
+  });
+
+  it("of a link that was changed meanwhile is no fault of it", async () => {
+    const passes = [{ a: few }, { a: few }];
+    const changed = await play(passes, false, plan, (link) => link === "l");
+    const why = "l was changed while it was tested";
+    expect([changed.a?.verdict, changed.b]).toMatchObject(["ok", { verdict: "untestable", why }]);
+    const other = await play(passes, false, plan, (link) => link !== "l");
+    expect(other.b?.verdict).toBe("bad");
   });
 
   it("of a pair whose probe could not run is probed once more, and then has no verdict", async () => {
