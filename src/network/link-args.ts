@@ -150,10 +150,14 @@ const queueKeys: ReadonlyMap<string, (value: number, before: QueueChange) => Que
   ["Q_WEIGHT", (averageWeight) => ({ averageWeight })],
 ]);
 
-/** A unit behind the number is passed over, as it always was. */
+/**
+ * A unit behind the number is passed over, as it always was. One that is too large to be told to
+ * who shapes is none: there it would be nothing.
+ */
 function readNumber(text: string): number | undefined {
   const [, digits] = /^([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)(?:[a-z]*)$/i.exec(text) ?? [];
-  return digits === undefined ? undefined : Number(digits);
+  const value = Number(digits);
+  return Number.isFinite(value) ? value : undefined;
 }
 
 function changesOf(

@@ -115,6 +115,7 @@ describe("readLinkEvent", () => {
     ["l0", "MODIFY", "", expect.stringContaining("MODIFY says nothing to change")],
     ["l0", "MODIFY", "DELAY", "'DELAY' is not KEY=VALUE"],
     ["l0", "MODIFY", "DELAY=soon", "DELAY is a number, not 'soon'"],
+    ["l0", "MODIFY", "LINTERM=1e400", "LINTERM is a number, not '1e400'"],
     ["l0", "MODIFY", "BACKFILL=3", expect.stringContaining("BACKFILL is not performed")],
     ["l0", "CREATE", "DEST=10.1.1.2", expect.stringContaining("not performed")],
     ["l0", "MODIFY", "COLOUR=3", expect.stringContaining("not COLOUR")],
