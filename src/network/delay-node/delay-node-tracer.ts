@@ -4,6 +4,7 @@
 import {
   type LinkTrace,
   type LinkTracer,
+  problemOf,
   type TraceCounts,
   type TraceOrder,
   tooManyTraces,
@@ -49,6 +50,8 @@ export class DelayNodeTracer implements LinkTracer {
       await ask(thread, { kind: "trace", trace: id, order });
     } catch (error) {
       this.#open.delete(id);
+      // It may yet begin, where the answer was only late.
+      void ask(thread, { kind: "trace-end", trace: id }).catch(() => undefined);
       throw error;
     }
     return {
@@ -72,7 +75,8 @@ export class DelayNodeTracer implements LinkTracer {
 
   /** There is nobody any more who could go on with them. */
   close(): void {
-    for (const { ended } of this.#open.values()) ended.resolve(nothing);
+    const all = { ...nothing, problem: "the delay node has ended" };
+    for (const { ended } of this.#open.values()) ended.resolve(all);
     this.#open.clear();
   }
 
@@ -82,7 +86,7 @@ export class DelayNodeTracer implements LinkTracer {
       open.ended.resolve(
         end.then(
           ({ traced = nothing }) => traced,
-          () => nothing,
+          (error: unknown) => ({ ...nothing, problem: problemOf(error) }),
         ),
       );
     }

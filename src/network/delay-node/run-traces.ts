@@ -12,6 +12,7 @@ import type {
   ThreadSays,
 } from "./shaper-messages.ts";
 
+type TraceBegin = Extract<ShaperOrder, { kind: "trace" }>;
 type FileOrder = Extract<ShaperOrder, { kind: "trace-roll" | "trace-end" }>;
 
 interface Trace {
@@ -24,6 +25,8 @@ export class RunTraces {
   readonly #say: (what: ShaperSays) => void;
   readonly #send: (request: ShaperRequest) => void;
   readonly #traces = new Map<number, Trace>();
+  /** By number, those whose file is not open yet. Never reject. */
+  readonly #opening = new Map<number, Promise<void>>();
   /** Orders that wait for their thread, by request. */
   readonly #orders = new Map<number, FileOrder>();
 
@@ -38,19 +41,30 @@ export class RunTraces {
 
   /** Sends it on to its thread, now or when its file is there. */
   pass(request: ShaperRequest): void {
-    const { id, order, thread } = request;
+    const { id, order } = request;
     if (order.kind === "trace-roll" || order.kind === "trace-end") this.#orders.set(id, order);
-    if (order.kind !== "trace") {
-      this.#send(request);
+    if (order.kind === "trace") {
+      this.#opening.set(order.trace, this.#open(request, order));
       return;
     }
-    TraceFile.create(order.order).then(
-      (file) => {
-        this.#traces.set(order.trace, { thread, file, hasEnded: false });
-        this.#send(request);
-      },
-      (error: unknown) => this.#say({ kind: "answer", id, error: problemOf(error) }),
-    );
+    // Who does not wait for a trace to begin ends it all the same.
+    const opening = "trace" in order ? this.#opening.get(order.trace) : undefined;
+    if (opening === undefined) this.#send(request);
+    else void opening.then(() => this.#send(request));
+  }
+
+  /** Never rejects. */
+  async #open(request: ShaperRequest, { trace, order }: TraceBegin): Promise<void> {
+    const { id, thread } = request;
+    try {
+      const file = await TraceFile.create(order);
+      this.#traces.set(trace, { thread, file, hasEnded: false });
+      this.#send(request);
+    } catch (error) {
+      this.#say({ kind: "answer", id, error: problemOf(error) });
+    } finally {
+      this.#opening.delete(trace);
+    }
   }
 
   /** What a thread says. */
@@ -86,12 +100,7 @@ export class RunTraces {
     const trace = this.#traces.get(id);
     if (trace === undefined || trace.hasEnded) return;
     trace.hasEnded = true;
-    try {
-      this.#say({ kind: "trace-ended", trace: id, counts: await trace.file.end() });
-    } catch (error) {
-      const { counts } = trace.file;
-      this.#say({ kind: "trace-ended", trace: id, counts, error: problemOf(error) });
-    }
+    this.#say({ kind: "trace-ended", trace: id, counts: await trace.file.end() });
   }
 
   async #obey(order: FileOrder, answer: ShaperAnswer): Promise<void> {

@@ -102,7 +102,7 @@ export class NetemTracer implements LinkTracer {
       return trace;
     } catch (error) {
       await release();
-      await file.end().catch(() => undefined);
+      await file.end();
       throw error;
     }
   }
@@ -238,14 +238,11 @@ class NetemTrace implements LinkTrace {
     this.#cancelFlush?.();
     this.#tap?.end();
     const { file, onEnded } = this.#options;
-    const why = await file.end().then(
-      () => problem,
-      (error: unknown) => problemOf(error),
-    );
+    const counts = await file.end();
     await onEnded();
-    const { counts } = file;
     const dropped = counts.dropped + this.#dropped;
-    this.#ended.resolve({ ...counts, dropped, ...(why === undefined ? {} : { problem: why }) });
+    const why = problem === undefined ? {} : { problem };
+    this.#ended.resolve({ ...why, ...counts, dropped });
   }
 
   #flushSoon(): void {

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Goal: what a trace writes is a pcap file that others read, of whole records, within its bounds,
-// whatever the disk does (T1 to T3); an end by itself is told once. Method: bytes by the format's
+// whatever the disk does (T1 to T4); an end by itself is told once. Method: bytes by the format's
 // own description, the shipped classes with small bounds, real files.
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { constants, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { open } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -171,6 +173,30 @@ describe("TraceFile", () => {
     await expect(TraceFile.create(orderOf({ path: "/nowhere/trace" }))).rejects.toThrow(/ENOENT/);
     const file = await TraceFile.create(orderOf());
     await expect(file.roll("/nowhere/first")).rejects.toThrow(/ENOENT/);
+    expect(file.append(new Uint8Array(1), 1)).toBe(false);
+    expect((await file.end()).problem).toMatch(/ENOENT/);
+  });
+
+  it("ends with a whole record where the disk is full, and says what it lacks (T4)", async () => {
+    const file = await TraceFile.create(orderOf());
+    expect(file.append(new Uint8Array(60), 2)).toBe(true);
+    // Of this one only the beginning is written.
+    const cut = [new Uint8Array(10), 5] as unknown as Uint8Array;
+    expect(file.append(cut, 3)).toBe(true);
+    expect(file.append(new Uint8Array(60), 4)).toBe(true);
+    expect(await file.end()).toEqual({
+      ...{ packets: 2, bytes: 84, dropped: 7, isFull: false, problem: expect.any(String) },
+    });
+    expect(readFileSync(join(directory, "trace"))).toHaveLength(84);
+  });
+
+  it("does not wait for a FIFO", async () => {
+    execFileSync("mkfifo", [join(directory, "fifo")]);
+    const order = orderOf({ path: join(directory, "fifo") });
+    await expect(TraceFile.create(order)).rejects.toThrow(/is a FIFO/);
+    const reader = await open(order.path, constants.O_RDONLY | constants.O_NONBLOCK);
+    await expect(TraceFile.create(order)).rejects.toThrow(/is a FIFO/);
+    await reader.close();
   });
 });
 
@@ -206,6 +232,14 @@ describe("RunTraces", () => {
     ask(2, { kind: "trace", trace: 2, order: orderOf() });
     await until(() => sent.length === 1);
     expect(readFileSync(join(directory, "trace"))).toHaveLength(24);
+  });
+
+  it("tells a thread of an end behind the beginning, also when the file takes long", async () => {
+    const { sent, until, ask } = make();
+    ask(1, { kind: "trace", trace: 1, order: orderOf() });
+    ask(2, { kind: "trace-end", trace: 1 });
+    await until(() => sent.length === 2);
+    expect(sent.map(({ order }) => order.kind)).toEqual(["trace", "trace-end"]);
   });
 
   it("answers for an end when everything is in the file", async () => {
@@ -247,6 +281,32 @@ describe("DelayNodeTracer", () => {
     const counts = { packets: 1, bytes: 44, dropped: 0, isFull: false };
     tracer.ended({ kind: "trace-ended", trace: 1, counts, error: "ENOSPC: no space left" });
     expect(await trace.ended).toEqual({ ...counts, problem: "ENOSPC: no space left" });
+  });
+
+  it("ends a trace also when it was told too late that it has begun", async () => {
+    const orders: string[] = [];
+    const ask = async (_thread: number, order: ShaperOrder) => {
+      orders.push(order.kind);
+      throw new Error("the delay node does not answer");
+    };
+    const tracer = new DelayNodeTracer({ threadOf: () => 0, ask });
+    await expect(tracer.begin(orderOf())).rejects.toThrow(/does not answer/);
+    expect(orders).toEqual(["trace", "trace-end"]);
+  });
+
+  it("says that nothing is known of a trace when there is nobody to end it", async () => {
+    let isGone = false;
+    const ask = async () => {
+      if (isGone) throw new Error("the delay node has ended");
+      return { kind: "answer", id: 1 } as const;
+    };
+    const tracer = new DelayNodeTracer({ threadOf: () => 0, ask });
+    const [first, second] = [await tracer.begin(orderOf()), await tracer.begin(orderOf())];
+    isGone = true;
+    const problem = "the delay node has ended";
+    expect(await first.end()).toMatchObject({ packets: 0, problem });
+    tracer.close();
+    expect(await second.ended).toMatchObject({ packets: 0, problem });
   });
 
   it("has as many traces as it may, says so beyond, and has room again after one", async () => {
