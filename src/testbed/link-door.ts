@@ -92,7 +92,10 @@ export class LinkDoor {
       characters += chunk.length;
       if (characters > requestCharactersMax) socket.destroy();
     });
-    createInterface({ input: socket }).once("line", (line) => void this.#obey(socket, line));
+    const lines = createInterface({ input: socket });
+    lines.once("line", (line) => void this.#obey(socket, line));
+    // It says errors of the socket once more: nobody waits for an answer any more.
+    lines.on("error", () => undefined);
   }
 
   /** Never rejects. */
@@ -120,6 +123,8 @@ export class LinkDoor {
       return;
     }
     const end = (): void => void trace.end().catch(() => undefined);
+    // Who asked may have gone while it was begun.
+    if (socket.destroyed) end();
     socket.once("close", end);
     socket.on("data", end);
     say({ kind: "capturing" });

@@ -5,11 +5,9 @@
 // file has a bound and ends with a whole packet. Works for every run of this user, as `muster exec`
 // does.
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, openSync, rmSync, writeSync } from "node:fs";
 import { resolve } from "node:path";
 import { systemClock } from "../../host/clock.ts";
 import { networkLimits } from "../../network/network-limits.ts";
-import { PcapRecords } from "../../network/pcap-records.ts";
 import {
   findEntrances,
   isRunNamed,
@@ -19,6 +17,7 @@ import {
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError, type CommandIo } from "../io.ts";
 import { plural } from "../output.ts";
+import { CaptureFile } from "./capture-file.ts";
 import { askLinkDoor } from "./link-door-client.ts";
 
 export interface LinkCaptureArguments {
@@ -58,7 +57,7 @@ export async function linkCaptureCommand(
   if (argv.json) {
     const facts = { link: argv.link, node: node.name, interface: interfaceName, file: out };
     io.stdout(`${JSON.stringify({ ...facts, ...captured }, null, 2)}\n`);
-    return exitCodes.ok;
+    return problem === undefined ? exitCodes.ok : exitCodes.failed;
   }
   const lost = dropped === null || dropped === 0 ? "" : `; ${dropped} more were not taken in time`;
   const full = isFull
@@ -154,8 +153,7 @@ async function captureByRun(
 
 /** @throws CommandError */
 async function capture({ node, interfaceName, out, argv, onBegun }: Capture): Promise<Captured> {
-  const file = openFile(out);
-  const records = new PcapRecords(networkLimits.captureBytesMax);
+  const file = new CaptureFile(out);
   const { count, seconds } = argv;
   const child = startTcpdump(node, [
     // At once: what the kernel holds back is lost at the end.
@@ -176,23 +174,21 @@ async function capture({ node, interfaceName, out, argv, onBegun }: Capture): Pr
     if (seconds > 0) cancel = systemClock.after(seconds * 1_000, stop);
   });
   child.stdout?.on("data", (chunk: Buffer) => {
-    writeSync(file, records.take(chunk));
-    if (records.isFull) stop();
+    if (!file.take(chunk)) stop();
   });
   try {
     const why = await endOf(child);
     if (why !== undefined || !hasBegun) {
-      rmSync(out, { force: true });
+      file.remove();
       throw notCaptured(node, why ?? said);
     }
   } finally {
     cancel();
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.off(signal, stop);
-    closeSync(file);
+    file.close();
   }
   const dropped = /^(\d+) packets? dropped by kernel/m.exec(said)?.[1];
-  const { packets, bytes, isFull } = records;
-  return { packets, bytes, dropped: dropped === undefined ? null : Number(dropped), isFull };
+  return { ...file.kept, dropped: dropped === undefined ? null : Number(dropped) };
 }
 
 function startTcpdump({ holder, asUser }: NodeEntrance, words: readonly string[]): ChildProcess {
@@ -229,14 +225,4 @@ function explain(said: string): string {
     return "tcpdump does not start in nodes of an ordinary user; run the experiment as root for it";
   }
   return said.trim().split("\n").at(-1) || "tcpdump ended and did not say why";
-}
-
-/** @throws CommandError */
-function openFile(path: string): number {
-  try {
-    return openSync(path, "w", 0o600);
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new CommandError(exitCodes.cannotCreate, `cannot write ${path}: ${why}`);
-  }
 }

@@ -179,6 +179,8 @@ function attend(line: Readable, attendant: Attendant): void {
   attendant.onBegin();
   line.on("error", () => undefined);
   const lines = createInterface({ input: line });
+  // It says errors of the line once more.
+  lines.on("error", () => undefined);
   lines.on("line", (text) => {
     const word = JSON.parse(text) as AttendantWord;
     if (word.kind === "note") attendant.onNote(word.text);
