@@ -6,6 +6,8 @@
 //
 //   K3. Devices of nodes are made from the hub, so that their outer packets go there.
 //   K4. Without the process nothing goes over a link: it is the only way from end to end.
+//   K5. Changes are in force in the order in which they were told: each names all that a direction
+//       does, with what those before it have made of it.
 import type { ChildProcess } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { Random } from "../../core/random.ts";
@@ -100,6 +102,8 @@ export class DelayNodeBackend implements ShapedLinks {
   readonly #random: Random;
   readonly #failed = Promise.withResolvers<string>();
   #threads = new ThreadLoads(1);
+  /** When the last change is in force. */
+  #changeUs = 0;
   #process: ShaperProcess | undefined;
 
   constructor(options: DelayNodeOptions) {
@@ -322,7 +326,9 @@ export class DelayNodeBackend implements ShapedLinks {
     }
     // Not before now: a thread that has nothing to do takes the time when it had last.
     const soonestUs = this.#options.clock.nowUs() + (byThread.size > 1 ? togetherUs : 0);
-    const atUs = Math.max(askedUs, soonestUs);
+    // K5: one that is told a little ahead of its instant may not have come to it yet.
+    const atUs = Math.max(askedUs, soonestUs, this.#changeUs);
+    this.#changeUs = atUs;
     const answers = await Promise.all(
       [...byThread].map(([thread, group]) =>
         shaper.ask(thread, { kind: "change", updates: group, atUs }),

@@ -125,10 +125,11 @@ export class NetemBackend implements ShapedLinks {
     const batches = this.#batches(planned);
     this.table.commit(planned);
     const programs = batches.map((batch) => ({ batch, of: this.#ready.take(batch.namespace) }));
-    const waitMs = (atUs - this.#clock.nowUs()) / 1_000;
-    if (waitMs > 0) await sleep(this.#clock, waitMs);
-    // Told one after the other, so that the kernel ends with what was asked for last.
+    // Told one after the other, so that the kernel ends with what was asked for last: also when one
+    // before it waits for its instant.
     const applied = this.#last.then(async () => {
+      const waitMs = (atUs - this.#clock.nowUs()) / 1_000;
+      if (waitMs > 0) await sleep(this.#clock, waitMs);
       await Promise.all(programs.map(({ batch, of }) => of.run(batch.lines)));
     });
     this.#last = applied.catch(() => undefined);
