@@ -9,6 +9,7 @@
 //
 //   E1. Events of one agent are performed in the order in which they came.
 //   E2. A snapshot is complete when the files of all its ends are.
+//   E3. Each end has files of its own, also where two have the same name: l at a-b, and l-a at b.
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { AgendaEvent } from "../../core/agenda/commands.ts";
@@ -68,6 +69,8 @@ export class LinkTraceAgent implements ObjectAgent {
   readonly #traces: Trace[] = [];
   /** By end; there before time 0, so that no packet of it is missed. */
   readonly #filters: ReadonlyMap<TracedEnd, Promise<readonly FilterInstruction[] | undefined>>;
+  /** E3. */
+  readonly #names: ReadonlyMap<TracedEnd, string>;
   /** E1. */
   #work: Promise<void> = Promise.resolve();
   #prepared: Promise<void> | undefined;
@@ -79,6 +82,7 @@ export class LinkTraceAgent implements ObjectAgent {
       const key = `${link} ${expression}`;
       if (expression !== "" && !filters.has(key)) filters.set(key, this.#compile(link, expression));
     }
+    this.#names = nameFiles(options.ends);
     const none = Promise.resolve(undefined);
     this.#filters = new Map(
       options.ends.map((end) => [end, filters.get(`${end.link} ${end.expression}`) ?? none]),
@@ -165,8 +169,12 @@ export class LinkTraceAgent implements ObjectAgent {
             ["received", ["received"]],
           ];
     const traces: Trace[] = [];
+    const own = this.#names.get(end) ?? "";
+    if (own !== fileNameOf(end)) {
+      onWarning(`${link} is traced at ${node} into ${own}: another end has the name before it`);
+    }
     for (const [name, ways] of files) {
-      const stem = join(directory, `${fileName(`${link}-${node}`)}.${name}`);
+      const stem = join(directory, `${own}.${name}`);
       const extension = kind === "counts" ? ".csv" : ".pcap";
       try {
         mkdirSync(directory, { recursive: true });
@@ -261,6 +269,21 @@ function endsOf(ends: readonly TracedEnd[], object: string): readonly TracedEnd[
   const whole = ends.filter(({ link }) => link === name);
   return whole.length > 0 ? whole : ends.filter(({ link, node }) => `${link}-${node}` === name);
 }
+
+/** E3. */
+function nameFiles(ends: readonly TracedEnd[]): ReadonlyMap<TracedEnd, string> {
+  const counts = new Map<string, number>();
+  const names = new Map<TracedEnd, string>();
+  for (const end of ends) {
+    const name = fileNameOf(end);
+    const count = (counts.get(name) ?? 0) + 1;
+    counts.set(name, count);
+    names.set(end, count === 1 ? name : `${name}.${count}`);
+  }
+  return names;
+}
+
+const fileNameOf = ({ link, node }: TracedEnd): string => fileName(`${link}-${node}`);
 
 /** Names come from files of users: none leads out of its directory, or is too long for one. */
 function fileName(name: string): string {

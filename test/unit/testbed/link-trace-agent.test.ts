@@ -64,7 +64,7 @@ describe("LinkTraceAgent", () => {
   });
   afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
-  function make(refused = "", expression = "") {
+  function make(refused = "", expression = "", more: readonly Link[] = []) {
     const told: string[] = [];
     const warnings: string[] = [];
     const orders: TraceOrder[] = [];
@@ -91,11 +91,12 @@ describe("LinkTraceAgent", () => {
       one("l0", "a", { kind: "headers", expression: expression && "icmp" }),
       one("l0", "b", { kind: "headers", expression }),
       one("lan", "b", { kind: "counts" }),
+      ...more,
     ]);
     const agent = new LinkTraceAgent({
       ...{ ends, tracer, directory, clock: new VirtualClock() },
       compile: async (link, text) => (text === "icmp" ? filter : `${link} has ${text}`),
-      membersOf: (link) => (link === "l0" ? ["a", "b"] : ["a", "b", "c"]),
+      membersOf: (link) => [...(link === "l0" ? ["a", "b"] : ["a", "b", "c"]), "y", "x-y"],
       onWarning: (text) => warnings.push(text.replaceAll(directory, "")),
     });
     const fire = async (object: string, event: string, args = ""): Promise<string> => {
@@ -120,6 +121,20 @@ describe("LinkTraceAgent", () => {
       "l0-b.received.pcap: l0 1 received packets",
       "l0-b.sent.pcap: l0 1 sent packets",
       "lan-b.counts.csv: lan 1 sent+received counts",
+    ]);
+  });
+
+  it("traces no two ends into one file, and says where the second is (E3)", async () => {
+    const more = [one("l0-x", "y", { kind: "headers" }), one("l0", "x-y", { kind: "headers" })];
+    const { agent, orders, warnings } = make("", "", more);
+    await agent.begin();
+    const seen = sorted(orders).map(({ path, link }) => `${basename(path)}: ${link}`);
+    expect(seen.filter((text) => text.startsWith("l0-x-y"))).toEqual([
+      ...["l0-x-y.2.received.pcap: l0", "l0-x-y.2.sent.pcap: l0"],
+      ...["l0-x-y.received.pcap: l0-x", "l0-x-y.sent.pcap: l0-x"],
+    ]);
+    expect(warnings).toEqual([
+      "l0 is traced at x-y into l0-x-y.2: another end has the name before it",
     ]);
   });
 
