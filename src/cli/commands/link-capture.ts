@@ -59,7 +59,8 @@ export async function linkCaptureCommand(
     io.stdout(`${JSON.stringify({ ...facts, ...captured }, null, 2)}\n`);
     return problem === undefined ? exitCodes.ok : exitCodes.failed;
   }
-  const lost = dropped === null || dropped === 0 ? "" : `; ${dropped} more were not taken in time`;
+  const isKnown = problem === undefined && dropped !== null && dropped > 0;
+  const lost = !isKnown ? "" : `; ${dropped} more were not taken in time`;
   const full = isFull
     ? `; it ended there: the file may have ${networkLimits.captureBytesMax} bytes (captureBytesMax)`
     : "";

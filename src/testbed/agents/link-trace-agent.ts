@@ -206,7 +206,7 @@ export class LinkTraceAgent implements ObjectAgent {
     const { onWarning } = this.#options;
     if (problem !== undefined) onWarning(`${path} ends early: ${problem}`);
     if (isFull) onWarning(`${path} ends early: it has as many bytes as it may (captureBytesMax)`);
-    if (dropped > 0) {
+    if (dropped > 0 && problem === undefined) {
       const why = "the machine or its disk was too slow (tracePendingBytesMax)";
       onWarning(`${path} lacks ${dropped} packets: ${why}`);
     }
