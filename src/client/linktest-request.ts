@@ -16,6 +16,8 @@ import type { ClientRuntime } from "./runtime.ts";
 
 /** The object that every experiment has. */
 export const linktestObject = "linktest";
+/** Why another one is refused meanwhile. */
+export const linktestRunning = "a linktest is running";
 /** Muster's own attribute of a REPORT: verdicts, a JSON array. */
 export const verdictsAttribute = "MUSTER_VERDICTS";
 /** For the end of a linktest that was told to end: its probes are gone within a second. */

@@ -113,7 +113,8 @@ test("ends with its user, another's wish, the experiment and its sync server; no
     await untilLongProbes(`the probes before ${how}`, directory);
     if (how === "--kill") {
       const second = await muster("linktest", "test", "--level", "1");
-      expect([second.code, second.stderr]).toEqual([1, "muster: a linktest is running\n"]);
+      const what = "a linktest is running; muster linktest test --kill ends it";
+      expect([second.code, second.stderr]).toEqual([1, `muster: ${what}\n`]);
     }
     await expectProbesEnd(how, directory, () => end(testing));
     const { code, stderr } = await testing.ended;

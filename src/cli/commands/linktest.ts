@@ -6,7 +6,7 @@
 import { statSync } from "node:fs";
 import { isYamlFile } from "../../boss/file-language.ts";
 import { resolveStateDirectory } from "../../boss/state-directory.ts";
-import { killLinktest, requestLinktest } from "../../client/linktest-request.ts";
+import { killLinktest, linktestRunning, requestLinktest } from "../../client/linktest-request.ts";
 import { formatDiagnostic } from "../../experiment/index.ts";
 import {
   describePlan,
@@ -279,7 +279,11 @@ function conclude(
     return { outcome: "unknown", text, code };
   }
   const { error, why: reason = "" } = outcome;
-  if (error < 0) return { outcome: "refused", text: reason, code: exitCodes.failed };
+  if (error < 0) {
+    const hint =
+      reason === linktestRunning ? `; muster linktest ${argv.target} --kill ends it` : "";
+    return { outcome: "refused", text: `${reason}${hint}`, code: exitCodes.failed };
+  }
   const counts = verdicts.length === 0 ? noLinks : countsOf(verdicts);
   if (error === 0) return { outcome: "passed", text: counts, code: exitCodes.ok };
   const isTold = verdicts.some(({ verdict }) => verdict === "bad") || reason === "";

@@ -61,6 +61,8 @@ export interface ObjectsSnapshot {
 
 /** How many names are offered instead of a wrong one. */
 const nearestMax = 3;
+/** How many ends of a link are, instead of one that it has not. */
+const endsMax = 8;
 
 export class ObjectTable {
   readonly #agents = new Map<string, AgendaAgent>();
@@ -301,8 +303,20 @@ export class ObjectTable {
     // A program of several nodes is one for each: `p-a`, `p-b`.
     const copies = all.filter((one) => one.startsWith(`${name}-`)).slice(0, nearestMax);
     const near = copies.length > 0 ? copies : nearestNames(name, all, nearestMax);
-    const hint = near.length === 0 ? "" : `; did you mean ${near.join(" or ")}?`;
+    const hint =
+      near.length === 0 ? this.#endsHint(name, all) : `; did you mean ${near.join(" or ")}?`;
     return { code: "unknown", message: `there is no ${what} ${name}${hint}` };
+  }
+
+  /** Of a link that is there, an end that is not: which it has. */
+  #endsHint(name: string, all: readonly string[]): string {
+    const links = all.filter((one) => name.startsWith(`${one}-`) && this.#typeOf(one) === "LINK");
+    const [link] = links.toSorted((a, b) => b.length - a.length);
+    if (link === undefined) return "";
+    const ends = all.filter((one) => one.startsWith(`${link}-`) && this.#typeOf(one) === "LINK");
+    if (ends.length === 0) return "";
+    const more = ends.length > endsMax ? ", ..." : "";
+    return `; ends of ${link}: ${ends.slice(0, endsMax).join(", ")}${more}`;
   }
 }
 

@@ -5,7 +5,7 @@
 import type { SourcePosition } from "../model.ts";
 import { parseBandwidth, parseDuration, parsePercentage, type Quantity } from "../quantities.ts";
 import { closest } from "../suggest.ts";
-import type { FieldType, RecordType, ScalarType } from "./fields.ts";
+import type { FieldType, ListType, RecordType, ScalarType } from "./fields.ts";
 import type { Findings } from "./findings.ts";
 import { type DocumentNode, describeKind, type MapNode } from "./tree.ts";
 
@@ -189,12 +189,7 @@ function describeType(type: FieldType): string {
   }
 }
 
-function checkList(
-  node: DocumentNode,
-  type: { readonly of: FieldType; readonly min: number; readonly max?: number },
-  what: string,
-  findings: Findings,
-): void {
+function checkList(node: DocumentNode, type: ListType, what: string, findings: Findings): void {
   if (node.kind !== "list") {
     const { code, message, hint } = kindFault(node, what, "a list");
     findings.error(node.at, code, message, hint);
@@ -205,7 +200,8 @@ function checkList(
   if (length < type.min || length > max) {
     const wanted =
       type.min === max ? `${max}` : length < type.min ? `${type.min} or more` : `${max}`;
-    findings.error(node.at, "YAML_LENGTH", `${what} has ${length} items; ${wanted} are needed`);
+    const message = `${what} has ${length} items; ${wanted} are needed`;
+    findings.error(node.at, "YAML_LENGTH", message, type.lengthHint);
   }
   for (const item of node.items) checkShape(item, type.of, `an item of ${what}`, findings);
 }

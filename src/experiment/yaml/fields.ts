@@ -26,9 +26,18 @@ export type ScalarType =
   | { readonly kind: "scalar" };
 
 /** What may stand as a value. */
+export interface ListType {
+  readonly kind: "list";
+  readonly of: FieldType;
+  readonly min: number;
+  readonly max?: number;
+  /** What to write where there are more or fewer. */
+  readonly lengthHint?: string;
+}
+
 export type FieldType =
   | ScalarType
-  | { readonly kind: "list"; readonly of: FieldType; readonly min: number; readonly max?: number }
+  | ListType
   /** Names chosen by the file, and what each stands for. */
   | { readonly kind: "map"; readonly of: FieldType; readonly what: string; readonly key: string }
   | RecordType
@@ -245,7 +254,10 @@ const memberOrName: FieldType = { kind: "either", options: [reference, member] }
 
 const link = record("link", "a link or LAN", {
   between: {
-    type: { kind: "list", of: memberOrName, min: 2, max: 2 },
+    type: {
+      ...{ kind: "list", of: memberOrName, min: 2, max: 2 },
+      lengthHint: "For more nodes than two write lan: [...].",
+    },
     about: "The two nodes of a link.",
   },
   lan: {

@@ -16,7 +16,7 @@ import type {
 import { bandwidthIn, durationIn, integerIn, percentageIn, type ReadContext } from "./context.ts";
 import { queueIn } from "./queues.ts";
 import { traceIn } from "./traces.ts";
-import { child, type DocumentNode, entryOf, type MapEntry, textOf } from "./tree.ts";
+import { child, type DocumentNode, entryOf, type ListNode, type MapEntry, textOf } from "./tree.ts";
 
 /** A member before addresses are chosen. */
 export interface DraftMember extends Omit<LinkMember, "address"> {
@@ -97,7 +97,7 @@ function readLink(
   });
   const netmask = readNetmask(context, child(value, "netmask"));
   const kind = between === undefined ? "lan" : "link";
-  if (list?.kind === "list") checkMembers(context, kind, members, list.at);
+  if (list?.kind === "list") checkMembers(context, kind, members, list);
   const cost = integerIn(value, "cost") ?? 1;
   return { name: key, kind, netmask, ...(cost === 1 ? {} : { cost }), members, at: keyAt };
 }
@@ -193,10 +193,11 @@ function checkMembers(
   { findings }: ReadContext,
   kind: Link["kind"],
   members: readonly DraftMember[],
-  at: SourcePosition,
+  { at, items }: ListNode,
 ): void {
   const names = members.map(({ node }) => node);
-  if (kind === "link" && members.length > 2) {
+  // Of groups; too long a list has been told already.
+  if (kind === "link" && members.length > 2 && items.length <= 2) {
     const message = `a link is between two nodes, and these are ${members.length}`;
     findings.error(at, "YAML_LINK_NODES", message, "For more nodes write lan: [...].");
   }

@@ -5,6 +5,7 @@
 //   A1. One test at a time: a START while one runs is refused, and that one goes on.
 //   A2. KILL, and the end of the run, end every probe at once.
 import { join } from "node:path";
+import { linktestRunning } from "../../client/linktest-request.ts";
 import type { AgendaEvent } from "../../core/agenda/commands.ts";
 import type { Experiment } from "../../experiment/model.ts";
 import type { Clock } from "../../host/clock.ts";
@@ -86,7 +87,7 @@ export class LinktestAgent implements ObjectAgent {
       case "START": {
         const levels = readLevels(args);
         if (typeof levels === "string") return refused(nowUs, levels);
-        if (this.#cancel !== undefined) return refused(nowUs, "a linktest is running");
+        if (this.#cancel !== undefined) return refused(nowUs, linktestRunning);
         return begun(nowUs, this.run(levels).then(completionOf));
       }
       case "KILL":

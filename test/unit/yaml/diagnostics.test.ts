@@ -65,6 +65,13 @@ links:
     ]);
   });
 
+  it("tells once that a link has more than two ends, and what to write", () => {
+    const { diagnostics } = read("nodes: [a, b, c]\nlinks: { l: { between: [a, b, c] } }\n");
+    expect(diagnostics.map(({ code, hint }) => [code, hint])).toEqual([
+      ["YAML_LENGTH", "For more nodes than two write lan: [...]."],
+    ]);
+  });
+
   it("tells all faults at once, each at its own place", () => {
     const text = `nodes:
   server: { oss: X }
@@ -129,6 +136,7 @@ events:
     ["nodes: [a, a]\n", "1:12 YAML_NAME_TAKEN"],
     ["nodes: [a, b]\nlinks: { l: { between: [a, a] } }\n", "2:24 YAML_LINK_NODES"],
     ["nodes: [a, b]\nlinks: { l: { } }\n", "2:10 YAML_LINK_NODES"],
+    ["nodes: { a: , b: { repeat: 2 } }\nlinks: { l: { between: [a, b] } }\n", "YAML_LINK_NODES"],
     ["nodes:\n  a{5..2}:\n", "2:3 YAML_RANGE"],
     ["nodes: [a]\nbarriers: { b: { } }\n", "2:13 YAML_MISSING"],
     ["nodes: [a]\nbarriers: { b: { members: a, quorum: 0% } }\n", "2:38 YAML_RULE"],

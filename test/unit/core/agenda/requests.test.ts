@@ -82,6 +82,16 @@ describe("schedule", () => {
     ]);
   });
 
+  it("names the ends of a link for one that it has not", () => {
+    const bench = new AgendaBench();
+    const link = (name: string) => agent(name, "LINK");
+    const ends = ["lan-alice", "lan-bob"];
+    bench.begin({ agents: [...["lan", ...ends, "other"].map(link), agent("lan-p")] });
+    expect(answers(bench.schedule("lan-gateway", "UP"))).toMatchObject([
+      { message: "there is no object lan-gateway; ends of lan: lan-alice, lan-bob" },
+    ]);
+  });
+
   it("fault 1: an unknown timeline is refused with the nearest", () => {
     const answer = answers(makeBench().schedule("link0", "UP", { timeline: "lime" }))[0];
     expect(answer).toMatchObject({
