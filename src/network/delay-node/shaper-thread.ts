@@ -115,6 +115,8 @@ class ShaperThread {
   #isTurning = false;
   /** When it was to wake by itself, while it sleeps. */
   #wakeUs = Infinity;
+  /** When it is to report next, also while it sleeps. */
+  #reportUs = Infinity;
   #cancelTimer: () => void = () => undefined;
   #packets = 0;
   #lagSumUs = 0;
@@ -223,6 +225,17 @@ class ShaperThread {
     if (this.#traces.size === 0) return;
     for (const { trace } of this.#traces.values()) trace.flush();
     systemClock.after(networkTimes.traceMs, () => this.#flushTraces());
+  }
+
+  /** It runs at that instant at the latest, unless somebody keeps it from running. */
+  reportsAt(atUs: number): void {
+    const nowUs = systemClock.nowUs();
+    // So it was: what has come meanwhile is read in a turn, which knows that it is not new.
+    if (nowUs - this.#reportUs > backlogBounds.behindUs) {
+      this.#awake(nowUs);
+      this.#turnSoon();
+    }
+    this.#reportUs = atUs;
   }
 
   report(): ShaperReport {
@@ -372,9 +385,12 @@ class ShaperThread {
     if (!this.#isTurning) this.#turnSoon();
   }
 
-  /** Who slept was woken by the first packet: so far, or until it was to wake, there was none. */
+  /**
+   * Who slept was woken by the first packet: so far, or until it was to wake or to report, there
+   * was none. One that was stopped, or whose machine was, has not heard of any.
+   */
   #awake(nowUs: number): void {
-    if (!this.#isTurning) this.#backlog.empty(Math.min(nowUs, this.#wakeUs));
+    if (!this.#isTurning) this.#backlog.empty(Math.min(nowUs, this.#wakeUs, this.#reportUs));
   }
 
   /** @param cameUs when the packet came, not after now */
@@ -562,9 +578,13 @@ if (port !== null) {
   const data = workerData as ShaperThreadData;
   const thread = new ShaperThread(data, (what, owned = []) => port.postMessage(what, [...owned]));
   port.on("message", ({ id, order }: ShaperRequest) => void thread.obey(id, order));
-  const report = (): void => {
-    port.postMessage(thread.report());
+  const reportLater = (): void => {
+    thread.reportsAt(systemClock.nowUs() + networkTimes.reportMs * 1_000);
     systemClock.after(networkTimes.reportMs, report);
   };
-  systemClock.after(networkTimes.reportMs, report);
+  const report = (): void => {
+    port.postMessage(thread.report());
+    reportLater();
+  };
+  reportLater();
 }
