@@ -30,6 +30,18 @@ export function findLinkObject(links: readonly ShapedLink[], name: string): Link
   return undefined;
 }
 
+/** @returns why nobody can tell which end `LINK-NODE` names; undefined: one can. */
+export function describeAmbiguous(links: readonly ShapedLink[], name: string): string | undefined {
+  if (links.some((link) => link.name === name)) return undefined;
+  const meant = links.flatMap((link) =>
+    link.members.some(({ node }) => name === `${link.name}-${node}`)
+      ? [`${name.slice(link.name.length + 1)} on ${link.name}`]
+      : [],
+  );
+  if (meant.length < 2) return undefined;
+  return `${name} may be ${meant.join(", or ")}: name the whole link, or give one another name`;
+}
+
 /** @returns the changes, or a sentence that says what is wrong. */
 export function readLinkEvent(
   object: LinkObject,

@@ -9,7 +9,7 @@
 //   F2. What is said here is said again when it is due, by whoever is told then: an event may be
 //       taken back or changed before.
 import type { Experiment, PlannedEvent } from "../experiment/model.ts";
-import { findLinkObject, readLinkEvent } from "../network/link-args.ts";
+import { describeAmbiguous, findLinkObject, readLinkEvent } from "../network/link-args.ts";
 import type { LinkTable } from "../network/link-table.ts";
 import type { LinkChange, ShapedLink } from "../network/model.ts";
 import { mayOverload } from "../network/overload.ts";
@@ -79,7 +79,8 @@ function readChanges(
   { event, args }: PlannedEvent,
 ): readonly LinkChange[] | string {
   const object = findLinkObject(links, name);
-  return object === undefined ? [] : readLinkEvent(object, event, args);
+  if (object === undefined) return [];
+  return describeAmbiguous(links, name) ?? readLinkEvent(object, event, args);
 }
 
 function commit(table: LinkTable, changes: readonly LinkChange[]): void {

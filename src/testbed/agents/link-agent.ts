@@ -8,7 +8,7 @@
 //   A2. An order can be taken back until its instant is handed to the back end, and not after.
 import type { AgendaEvent } from "../../core/agenda/commands.ts";
 import type { Clock } from "../../host/clock.ts";
-import { findLinkObject, readLinkEvent } from "../../network/link-args.ts";
+import { describeAmbiguous, findLinkObject, readLinkEvent } from "../../network/link-args.ts";
 import type { LinkChange, ShapedLink } from "../../network/model.ts";
 import { mayOverload } from "../../network/overload.ts";
 import type { ShapedLinks } from "../../network/shaped-links.ts";
@@ -79,7 +79,8 @@ export class LinkAgent implements ObjectAgent {
     const nowUs = this.#clock.nowUs();
     if (object === undefined)
       return { problem: ignored(nowUs, `there is no link ${event.object}`) };
-    const changes = readLinkEvent(object, event.event, event.args);
+    const changes =
+      describeAmbiguous(known, event.object) ?? readLinkEvent(object, event.event, event.args);
     return typeof changes === "string" ? { problem: refused(nowUs, changes) } : { changes };
   }
 

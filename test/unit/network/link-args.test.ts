@@ -2,7 +2,11 @@
 // Goal: LINK events change what the old agents' documentation says they change. Method: rows of
 // object, event and ARGS with the changes that come out, by the clauses of [EMULAB-EVENTS 5.1].
 import { describe, expect, it } from "vitest";
-import { findLinkObject, readLinkEvent } from "../../../src/network/link-args.ts";
+import {
+  describeAmbiguous,
+  findLinkObject,
+  readLinkEvent,
+} from "../../../src/network/link-args.ts";
 import { type ShapedLink, unshaped } from "../../../src/network/model.ts";
 
 const links: readonly ShapedLink[] = [
@@ -29,6 +33,23 @@ function read(object: string, event: string, args = ""): string {
     })
     .join("; ");
 }
+
+describe("describeAmbiguous", () => {
+  const one = (name: string, ...nodes: string[]): ShapedLink => ({
+    ...{ name, kind: "link" },
+    members: nodes.map((node) => ({ node, up: unshaped })),
+  });
+
+  it("says between which ends nobody can choose", () => {
+    const both = [one("l", "a-b", "c"), one("l-a", "b", "c")];
+    const names = ["l-a", "l-c", "l-a-c", "l-a-b"];
+    expect(names.map((name) => describeAmbiguous(both, name))).toEqual([
+      ...[undefined, undefined, undefined],
+      "l-a-b may be a-b on l, or b on l-a: name the whole link, or give one another name",
+    ]);
+    expect(describeAmbiguous([...both, one("l-a-b", "c", "d")], "l-a-b")).toBeUndefined();
+  });
+});
 
 describe("findLinkObject", () => {
   it.each([
