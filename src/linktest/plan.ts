@@ -86,6 +86,8 @@ export interface LinktestPlan {
   readonly judgements: number;
   readonly latency: LatencyPlan | undefined;
   readonly routes: readonly Route[] | undefined;
+  /** What they take; 0 for none. */
+  readonly routeSeconds: number;
   readonly loss: StagePlan<LossProbe> | undefined;
   readonly rate: StagePlan<RateProbe> | undefined;
   /** Directions without a way back: no stage judges them. */
@@ -123,8 +125,9 @@ export function planLinktest(
     : undefined;
   const routing = routeSeconds(routes ?? [], limits);
   const seconds = (latency?.seconds ?? 0) + routing + (loss?.seconds ?? 0) + (rate?.seconds ?? 0);
+  const stages = { latency, routes, routeSeconds: routing, loss, rate };
   const { last: level, first } = levels;
-  return { level, first, judgements, latency, routes, loss, rate, oneWay, seconds };
+  return { level, first, judgements, ...stages, oneWay, seconds };
 }
 
 /**

@@ -57,6 +57,8 @@ export function describePlan(plan: LinktestPlan): readonly string[] {
     if (one !== undefined) lines.push(`  ${name}: ${describeLeast(one)}`);
   };
   stage("latency", plan.latency);
+  const { routes = [], routeSeconds: seconds } = plan;
+  stage("routing", routes.length === 0 ? undefined : { seconds });
   stage("loss", plan.loss);
   stage("bandwidth", plan.rate);
   for (const { probes } of plan.loss?.passes.flat() ?? []) {

@@ -137,9 +137,19 @@ export class ReadContext {
     const near = closest(name, names);
     const list = names.slice(0, 12).join(", ") + (names.length > 12 ? ", ..." : "");
     const nothing = `This file has no ${kinds.join(" and no ")}.`;
-    const known = names.length === 0 ? nothing : `Known: ${list}.`;
+    const ends = kinds.includes("link") ? this.#endsHint(name) : undefined;
+    const known = ends ?? (names.length === 0 ? nothing : `Known: ${list}.`);
     const hint = near === undefined ? known : `Did you mean "${near}"?`;
     this.findings.error(at, "YAML_UNKNOWN_NAME", message, hint);
+  }
+
+  /** Of an end that a link has not: which it has. */
+  #endsHint(name: string): string | undefined {
+    const links = [...this.linkKinds.keys()].filter((link) => name.startsWith(`${link}-`));
+    const [link] = links.toSorted((a, b) => b.length - a.length);
+    if (link === undefined) return undefined;
+    const ends = [...this.#linkEnds].filter((end) => end.startsWith(`${link}-`));
+    return `Ends of ${link}: ${ends.slice(0, 12).join(", ")}${ends.length > 12 ? ", ..." : ""}.`;
   }
 
   /** The number of the next event; a finding at the one that is too many. */

@@ -4,6 +4,7 @@
 // Method: simulated links with a seeded source; faults put into what they do; limits by hand.
 import { describe, expect, it } from "vitest";
 import {
+  describePlan,
   expectedDelayMs,
   isDoubted,
   judgeLatency,
@@ -433,6 +434,10 @@ describe("a plan", () => {
     expect(seconds).toBeGreaterThan(1);
     expect(seconds).toBeLessThan(5);
     const { rate: both } = planLinktest(map, { first: 4, last: 4 }, linktestLimits);
+    expect(describePlan(planLinktest(map, { first: 1, last: 2 }, linktestLimits))).toHaveLength(2);
+    const far = { ...map, edges: [...edges, edge("b", "c"), edge("c", "b")] };
+    const told = describePlan(planLinktest(far, { first: 2, last: 2 }, linktestLimits));
+    expect(told[1]).toMatch(/^ {2}routing: at least \d+ s$/);
     // One way of a pair is filled after the other.
     const [there, back] = both?.passes[0]?.[0]?.probes ?? [];
     expect(both?.seconds).toBeGreaterThan((there?.seconds ?? Infinity) + (back?.seconds ?? 0));

@@ -65,6 +65,12 @@ links:
     ]);
   });
 
+  it("names the ends of a link for one that it has not", () => {
+    const text = "nodes: [a, b, c]\nlinks: { l: { between: [a, b] } }\n";
+    const [finding] = read(`${text}events: [{ at: 1s, target: l-c, do: down }]\n`).diagnostics;
+    expect([finding?.code, finding?.hint]).toEqual(["YAML_UNKNOWN_NAME", "Ends of l: l-a, l-b."]);
+  });
+
   it("tells once that a link has more than two ends, and what to write", () => {
     const { diagnostics } = read("nodes: [a, b, c]\nlinks: { l: { between: [a, b, c] } }\n");
     expect(diagnostics.map(({ code, hint }) => [code, hint])).toEqual([
