@@ -15,13 +15,15 @@ export interface AnswerOptions {
 /** @returns the bytes of a response; never rejects. */
 export async function answer(message: Uint8Array, options: AnswerOptions): Promise<Uint8Array> {
   const { service, logger, user, signal } = options;
-  const call = decodeCall(message);
-  if (call.kind === "malformed") {
-    const code = call.code === "not-xml" ? faultCodes.notXml : faultCodes.notXmlRpc;
-    return encodeResponse({ kind: "fault", code, message: call.message });
-  }
-  const { method, params } = call;
+  let what = "what reads messages";
   try {
+    const call = decodeCall(message);
+    if (call.kind === "malformed") {
+      const code = call.code === "not-xml" ? faultCodes.notXml : faultCodes.notXmlRpc;
+      return encodeResponse({ kind: "fault", code, message: call.message });
+    }
+    const { method, params } = call;
+    what = method;
     const value = await service.call({ user, method, params, signal });
     return encodeResponse({ kind: "value", value });
   } catch (error) {
@@ -29,7 +31,7 @@ export async function answer(message: Uint8Array, options: AnswerOptions): Promi
     if (error instanceof ServiceFault) {
       return encodeResponse({ kind: "fault", code: error.code, message: text });
     }
-    logger.log("error", `a fault of Muster in ${method}: ${text}`);
+    logger.log("error", `a fault of Muster in ${what}: ${text}`);
     const told = `a fault of Muster, please report it: ${text}`;
     return encodeResponse({ kind: "fault", code: faultCodes.internal, message: told });
   }

@@ -30,9 +30,13 @@ interface Open {
   readonly texts: string[];
 }
 
-const startTag =
-  /<([A-Za-z_][\w.:-]*)(?:\s+[A-Za-z_][\w.:-]*\s*=\s*(?:"[^"<]*"|'[^'<]*'))*\s*(\/?)>/y;
+// Attributes are read one by one: a group that repeats takes stack for each time, and there may be
+// millions.
+const startOfTag = /<([A-Za-z_][\w.:-]*)/y;
+const attribute = /\s+[A-Za-z_][\w.:-]*\s*=\s*(?:"[^"<]*"|'[^'<]*')/y;
+const endOfStart = /\s*(\/?)>/y;
 const endTag = /<\/([A-Za-z_][\w.:-]*)\s*>/y;
+const reference = /&([^;&]{0,10};?)/y;
 const declaration =
   /^<\?xml\s+version\s*=\s*["']1\.\d["'](?:\s+encoding\s*=\s*["']([\w.-]+)["'])?[^?]*\?>/;
 const encodings = ["utf-8", "us-ascii", "ascii"];
@@ -107,7 +111,13 @@ class XmlReader {
   }
 
   #readStart(): void {
-    const [all, name, slash] = this.#match(startTag);
+    const begin = this.#at;
+    const [all, name] = this.#match(startOfTag, begin);
+    this.#at += all.length;
+    attribute.lastIndex = this.#at;
+    while (attribute.test(this.#text)) this.#at = attribute.lastIndex;
+    const [end, slash] = this.#match(endOfStart, begin);
+    this.#at += end.length;
     this.#elements += 1;
     if (this.#elements > elementsMax) {
       throw new XmlError(`there are more than ${elementsMax} elements (limit elementsMax)`);
@@ -116,13 +126,12 @@ class XmlReader {
       throw new XmlError(`elements are nested more than ${elementDepthMax} deep (limit depthMax)`);
     }
     if (this.#root !== undefined) throw new XmlError("there is more than one element");
-    this.#at += all.length;
     this.#open.push({ name, children: [], texts: [] });
     if (slash === "/") this.#close();
   }
 
   #readEnd(): void {
-    const [all, name] = this.#match(endTag);
+    const [all, name] = this.#match(endTag, this.#at);
     const inner = this.#open.at(-1);
     if (inner?.name !== name) {
       const where = inner === undefined ? "outside of any element" : `within <${inner.name}>`;
@@ -142,11 +151,12 @@ class XmlReader {
     else outer.children.push(element);
   }
 
-  #match(pattern: RegExp): readonly [all: string, name: string, slash: string] {
+  /** @param begin where the tag begins of which it is a part */
+  #match(pattern: RegExp, begin: number): readonly [all: string, part: string] {
     pattern.lastIndex = this.#at;
     const found = pattern.exec(this.#text);
-    if (found === null) throw new XmlError(`character ${this.#at + 1} begins no tag`);
-    return [found[0], found[1] ?? "", found[2] ?? ""];
+    if (found === null) throw new XmlError(`character ${begin + 1} begins no tag`);
+    return [found[0], found[1] ?? ""];
   }
 }
 
@@ -165,14 +175,22 @@ export function isExcluded(code: number): boolean {
   return (code >= 0xd800 && code < 0xe000) || code === 0xfffe || code === 0xffff;
 }
 
+/** One by one: `replace` looks for all of them before it asks about the first. */
 function withoutReferences(text: string): string {
-  if (!text.includes("&")) return text;
-  return text.replace(/&([^;&]{0,10};?)/g, (all, body: string) => {
+  let at = text.indexOf("&");
+  if (at === -1) return text;
+  const parts: string[] = [];
+  let from = 0;
+  for (; at !== -1; at = text.indexOf("&", from)) {
+    reference.lastIndex = at;
+    const [all = "", body = ""] = reference.exec(text) ?? [];
     const name = body.slice(0, -1);
     const found = body.endsWith(";") ? (entities.get(name) ?? numbered(name)) : undefined;
     if (found === undefined) throw new XmlError(`${all} is no reference; write &amp; for &`);
-    return found;
-  });
+    parts.push(text.slice(from, at), found);
+    from = at + all.length;
+  }
+  return `${parts.join("")}${text.slice(from)}`;
 }
 
 function numbered(name: string): string | undefined {

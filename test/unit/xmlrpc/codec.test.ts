@@ -199,6 +199,12 @@ describe("limits", () => {
     expect(read("<a>".repeat(1_000_000))).toContain("limit depthMax");
   });
 
+  it("none of attributes and references but the size of the message", () => {
+    expect(read(`<int${' x=""'.repeat(1_000_000)}>7</int>`)).toEqual(whole(7));
+    expect(read(`<int${' x=""'.repeat(10)}!`)).toMatch(/^character \d+ begins no tag$/);
+    expect(read(`<string>${"&amp;".repeat(10_000)}</string>`)).toEqual(text("&".repeat(10_000)));
+  });
+
   it("names and parameters", () => {
     const call = (name: string, params: number): string =>
       `<methodCall><methodName>${name}</methodName><params>${"<param><value>1</value></param>".repeat(params)}</params></methodCall>`;
