@@ -78,6 +78,8 @@ export const followMs = 200;
 
 /** A wait may be asked to take this many seconds: what the timers of the platform hold, 23 days. */
 export const waitSecondsMax = 2_000_000;
+/** Names in one argument of an XML-RPC call: nodes, states, tables. Each is looked for. */
+export const namesMax = 10_000;
 /** How often nodes are looked through for states that last too long, milliseconds. */
 export const overdueSweepMs = 10_000;
 /** From the end of one sweep for old runs to the next, milliseconds. */

@@ -3,7 +3,7 @@
 // several languages send. What is missing or of the wrong type is BAD_REQUEST and names it.
 import type { XmlRpcValue } from "../../wire/xmlrpc/index.ts";
 import { BossError } from "../boss-error.ts";
-import { waitSecondsMax } from "../limits.ts";
+import { namesMax, waitSecondsMax } from "../limits.ts";
 
 export class Arguments {
   readonly #members: ReadonlyMap<string, XmlRpcValue>;
@@ -42,16 +42,22 @@ export class Arguments {
     return { pid, eid };
   }
 
-  /** A list, or one text parted by commas or blanks. @throws BossError (BAD_REQUEST) */
+  /**
+   * A list, or one text parted by commas or blanks; each name once, however often it is said.
+   * @throws BossError (BAD_REQUEST, LIMIT)
+   */
   names(name: string): readonly string[] {
     const value = this.#members.get(name);
     const texts =
       value?.kind === "array"
         ? value.value.map((one) => (one.kind === "string" ? one.value : ""))
         : this.text(name).split(/[, ]+/);
-    const names = texts.filter((one) => one !== "");
-    if (names.length === 0) throw bad(`\`${name}\` names nothing`);
-    return names;
+    const names = new Set(texts);
+    names.delete("");
+    if (names.size === 0) throw bad(`\`${name}\` names nothing`);
+    if (names.size <= namesMax) return [...names];
+    const message = `\`${name}\` has ${names.size} names; at most ${namesMax} (limit namesMax)`;
+    throw new BossError("LIMIT", message);
   }
 
   /** @throws BossError (BAD_REQUEST) */
