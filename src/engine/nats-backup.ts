@@ -16,7 +16,7 @@ import {
   type SavedLog,
 } from "./backup.ts";
 import { type LogClock, LogError } from "./log.ts";
-import { connectNats, type NatsLink, textOf } from "./nats-connection.ts";
+import { closeNats, connectNats, type NatsLink, textOf } from "./nats-connection.ts";
 import { natsBackupChunkBytes, natsBackupSilenceMs } from "./nats-limits.ts";
 import { type NatsPlace, placeOfShard } from "./nats-place.ts";
 import { openNatsSnapshots } from "./nats-snapshots.ts";
@@ -68,7 +68,7 @@ export async function saveNats(
     if (first === undefined) throw new LogError("a log of no shards", { definite: true });
     return others.length === 0 ? first : { ...first, others };
   } finally {
-    await link.connection.close();
+    await closeNats(link.connection);
   }
 }
 
@@ -208,7 +208,7 @@ export async function restoreNats(
     for (const name of made) await link.manager.streams.delete(name).catch(() => undefined);
     throw error;
   } finally {
-    await link.connection.close();
+    await closeNats(link.connection);
   }
 }
 

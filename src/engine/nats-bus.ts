@@ -43,7 +43,7 @@ import {
   type StreamStand,
   standOf,
 } from "./nats-bus-stream.ts";
-import { connectNats, type NatsLink, textOf } from "./nats-connection.ts";
+import { closeNats, connectNats, type NatsLink, textOf } from "./nats-connection.ts";
 import { NatsFeed, type NatsFeedOptions } from "./nats-feed.ts";
 import { natsAckMs } from "./nats-limits.ts";
 import { addressPart, encodeNotification } from "./nats-notification.ts";
@@ -126,7 +126,7 @@ export class NatsBus implements Bus {
       });
       return new NatsBus(options, link, { names, manager, stand, remake });
     } catch (error) {
-      await link.connection.close();
+      await closeNats(link.connection);
       throw error;
     }
   }
@@ -190,7 +190,7 @@ export class NatsBus implements Bus {
     this.#endAll("the bus is closing; come back when it is there again");
     this.#publisher.close();
     this.#feed.close();
-    await this.#link.connection.close();
+    await closeNats(this.#link.connection);
   }
 
   #subjectsOf(filter: Filter): readonly string[] {

@@ -2,7 +2,7 @@
 // One connection to NATS: whether what answers there will do, and in which words it is said when it
 // will not. Comes back by itself when a broker is gone; what that means for appends and readers is
 // nats-log.ts's business.
-import { isIP } from "node:net";
+import { isIP, type Socket } from "node:net";
 import { checkServerIdentity as checkIdentity } from "node:tls";
 import { type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
 import {
@@ -48,7 +48,7 @@ export async function connectNats(
     const api = domain === undefined ? "$JS.API" : `$JS.${domain}.API`;
     return { connection, manager, api, version };
   } catch (error) {
-    await connection?.close();
+    if (connection !== undefined) await closeNats(connection);
     if (error instanceof LogError) throw error;
     throw explainStart(place, error);
   }
@@ -57,6 +57,19 @@ export async function connectNats(
 /** For a question that another connection gets no answer to; it does not come back. */
 export function connectOnce(place: NatsPlace): Promise<NatsConnection> {
   return connect({ ...connectionOptions(place), reconnect: false, maxReconnectAttempts: 0 });
+}
+
+/**
+ * The client leaves the socket open with which it is calling a broker that takes calls and says
+ * nothing; it would keep a thread or process that has done its work. There is no public word for
+ * it; a test fails when the client calls it otherwise.
+ */
+export async function closeNats(connection: NatsConnection): Promise<void> {
+  const { protocol } = connection as unknown as {
+    readonly protocol?: { readonly transport?: { readonly socket?: Pick<Socket, "destroy"> } };
+  };
+  await connection.close();
+  protocol?.transport?.socket?.destroy();
 }
 
 /**

@@ -15,7 +15,7 @@ import { headers, type MsgHdrs } from "@nats-io/transport-node";
 import type { Entry, LogEntry } from "../core/command.ts";
 import { type Log, type LogClock, LogError, type LogExamined, type LogReader } from "./log.ts";
 import { examineNats, snapshotsOf, topicsOf } from "./nats-care.ts";
-import { connectNats, isOlder, type NatsLink, textOf } from "./nats-connection.ts";
+import { closeNats, connectNats, isOlder, type NatsLink, textOf } from "./nats-connection.ts";
 import { cutEntry } from "./nats-entry.ts";
 import {
   natsAckMs,
@@ -103,7 +103,7 @@ export class NatsLog implements Log {
       await checkNotLost(link, place);
       await openNatsStream(link, place, { ...streamWish(place), clock });
     } catch (error) {
-      await link.connection.close();
+      await closeNats(link.connection);
       throw error;
     }
     return new NatsLog(link, options);
@@ -119,7 +119,7 @@ export class NatsLog implements Log {
       await checkNotLost(link, place);
       return await checkNatsStream(link, place, streamWish(place));
     } finally {
-      await link.connection.close();
+      await closeNats(link.connection);
     }
   }
 
@@ -144,7 +144,7 @@ export class NatsLog implements Log {
       const message = `NATS does not remove the stream ${place.stream}: ${textOf(error)}`;
       throw new LogError(message, { definite: false, cause: error });
     } finally {
-      await link.connection.close();
+      await closeNats(link.connection);
     }
   }
 
@@ -247,7 +247,7 @@ export class NatsLog implements Log {
     this.#isClosed = true;
     for (const tail of this.#tails) tail.stop();
     this.#fail("the log is closed");
-    await this.#link.connection.close();
+    await closeNats(this.#link.connection);
   }
 
   #pump(): void {

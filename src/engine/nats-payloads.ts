@@ -8,7 +8,7 @@ import { headers } from "@nats-io/transport-node";
 import type { PayloadRef } from "../core/command.ts";
 import { type LogClock, LogError } from "./log.ts";
 import { topicsOf } from "./nats-care.ts";
-import { connectNats, type NatsLink, textOf } from "./nats-connection.ts";
+import { closeNats, connectNats, type NatsLink, textOf } from "./nats-connection.ts";
 import {
   natsAckMs,
   natsDeletionsMax,
@@ -75,7 +75,7 @@ export class NatsPayloads implements Payloads {
       const { state } = await openNatsStream(link, place, wish);
       return new NatsPayloads(link, kept, { clock, lastId: state.last_seq, unnamedKeptMs });
     } catch (error) {
-      await link.connection.close();
+      await closeNats(link.connection);
       throw error;
     }
   }
@@ -162,7 +162,7 @@ export class NatsPayloads implements Payloads {
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    await this.#link.connection.close();
+    await closeNats(this.#link.connection);
   }
 
   /** @throws LogError (definite) */

@@ -15,7 +15,7 @@ import {
   type StoredMessage,
 } from "./message-snapshots.ts";
 import { snapshotsOf } from "./nats-care.ts";
-import { connectNats, type NatsLink, textOf } from "./nats-connection.ts";
+import { closeNats, connectNats, type NatsLink, textOf } from "./nats-connection.ts";
 import { natsAckMs } from "./nats-limits.ts";
 import { askUntilLed } from "./nats-patience.ts";
 import type { NatsPlace } from "./nats-place.ts";
@@ -47,7 +47,7 @@ export async function openNatsSnapshots(
       onDamaged(`the stream ${name} of NATS: ${said}`),
     );
   } catch (error) {
-    await link.connection.close();
+    await closeNats(link.connection);
     throw error;
   }
 }
@@ -120,7 +120,7 @@ class NatsMessages implements SnapshotMessages {
   }
 
   async close(): Promise<void> {
-    await this.#link.connection.close();
+    await closeNats(this.#link.connection);
   }
 
   get #newest(): { readonly last_by_subj: string } {

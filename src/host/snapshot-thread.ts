@@ -39,4 +39,8 @@ void followLog({
   onFollowing: (follower) => {
     ask = (through) => follower.check(through);
   },
-}).finally(() => parentPort?.close());
+}).finally(() => {
+  // What is left of a connection that was closed while it called a silent broker would keep the
+  // thread, and with it the next one from being started.
+  process.exit();
+});

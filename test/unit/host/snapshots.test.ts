@@ -193,6 +193,27 @@ describe("SnapshotFollower", () => {
   });
 });
 
+describe("followLog()", () => {
+  it("ends when told to while what it opens does not answer, and closes it when it does", async () => {
+    const [stopped, answers] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const closed = Promise.withResolvers<string>();
+    const snapshots = new MemorySnapshots();
+    snapshots.close = async () => closed.resolve("closed");
+    const news: FollowerNews[] = [];
+    const ended = followLog({
+      ...{ limits, bounds, onNews: (one) => news.push(one), stopped: stopped.promise },
+      openSnapshots: () => answers.promise.then(() => snapshots),
+      openLog: async () => expect.unreachable("it was told to end"),
+      onFollowing: () => expect.unreachable("it was told to end"),
+    });
+    stopped.resolve();
+    await ended;
+    answers.resolve();
+    expect(await closed.promise).toBe("closed");
+    expect(news).toEqual([]);
+  });
+});
+
 describe("SnapshotKeeper", () => {
   it("cuts nothing while the older of two is not whole, says and counts it, and cuts behind the next", async () => {
     const file = join(folder, "kept");
