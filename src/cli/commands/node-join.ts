@@ -14,6 +14,7 @@ import { describeDialFailure } from "../dial-failure.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError, type CommandIo } from "../io.ts";
 import { StopSignals } from "../stop-signals.ts";
+import { type CallEnd, JoinCalls } from "./join-calls.ts";
 
 export interface JoinArguments {
   readonly name: string;
@@ -30,10 +31,12 @@ export interface JoinArguments {
 
 /** Until a server that is away is called again. */
 const retryMs = 2_000;
+/** For a server to answer a call; one that stands still takes calls and says nothing. */
+const handshakeMs = 15_000;
 /** Servers ask for a sign of life more often; without one this end gives up. */
 const silenceMs = 90_000;
-/** Close codes by which a door says no. */
-const refusedMin = 4_000;
+/** For a server to take leave. */
+const leaveMs = 2_000;
 
 /** @returns the exit status, when it was told to end. @throws CommandError */
 export async function nodeJoinCommand(argv: JoinArguments, io: CommandIo): Promise<number> {
@@ -41,22 +44,21 @@ export async function nodeJoinCommand(argv: JoinArguments, io: CommandIo): Promi
   checkToken();
   const signals = new StopSignals();
   const agents = new Set<ChildProcess>();
+  const calls = new JoinCalls(systemClock);
   try {
-    let hasJoined = false;
     while (!signals.interrupt.aborted) {
       // Each time: certificates are renewed while a machine stays.
       const tls = readTls(argv, url);
       const end = await joinOnce({ url, tls }, signals.interrupt, {
         onJoined: () => {
-          hasJoined = true;
+          calls.joined();
           io.stdout(`muster: joined ${url.host} as ${argv.name}; Ctrl-C leaves\n`);
         },
-        onStart: (link) => startAgent({ url: linkUrl(url, link), tls }, agents),
+        onStart: (link) => startAgent({ url: linkUrl(url, link), tls }, agents, io),
       });
       if (signals.interrupt.aborted) break;
-      if (end.isFinal) throw new CommandError(exitCodes.failed, end.why);
-      if (!hasJoined) throw new CommandError(exitCodes.unavailable, end.why);
-      io.stderr(`muster: ${end.why}; calling again\n`);
+      const said = calls.ended(end);
+      if (said !== undefined) io.stderr(`muster: ${said}; calling again\n`);
       await Promise.race([sleep(systemClock, retryMs), aborted(signals.interrupt)]);
     }
     return exitCodes.ok;
@@ -149,12 +151,17 @@ function joinOnce(
   callee: Callee,
   interrupt: AbortSignal,
   { onJoined, onStart }: JoinEvents,
-): Promise<{ readonly why: string; readonly isFinal: boolean }> {
+): Promise<CallEnd> {
   const socket = dial(callee);
-  const leave = (): void => socket.close();
-  interrupt.addEventListener("abort", leave);
   let cancel = (): void => undefined;
+  const leave = (): void => {
+    socket.close();
+    cancel();
+    cancel = systemClock.after(leaveMs, () => socket.terminate());
+  };
+  interrupt.addEventListener("abort", leave);
   const onLife = (): void => {
+    if (interrupt.aborted) return;
     cancel();
     cancel = systemClock.after(silenceMs, () => socket.terminate());
   };
@@ -173,7 +180,7 @@ function joinOnce(
       cancel();
       interrupt.removeEventListener("abort", leave);
       const said = reason.toString() || "the server has gone";
-      resolve({ why: failure ?? said, isFinal: code >= refusedMin });
+      resolve({ why: failure ?? said, code });
     });
   });
 }
@@ -181,6 +188,7 @@ function joinOnce(
 function dial({ url, tls: { ca, certificate, key } }: Callee): WebSocket {
   const token = tokenOf();
   return new WebSocket(url, [hostsProtocol, ...(token ? [`${tokenProtocolPrefix}${token}`] : [])], {
+    handshakeTimeout: handshakeMs,
     ...(ca === undefined ? {} : { ca }),
     ...(certificate === undefined ? {} : { cert: certificate, key }),
   });
@@ -195,18 +203,26 @@ function readOrder(text: string): { readonly joined?: string; readonly start?: s
 }
 
 /** One agent, which ends with its connection. */
-function startAgent(callee: Callee, agents: Set<ChildProcess>): void {
+function startAgent(callee: Callee, agents: Set<ChildProcess>, io: CommandIo): void {
   const [, entry = ""] = process.argv;
   const child = spawn(process.execPath, [...process.execArgv, entry, "node", "agent"], {
     detached: true,
     stdio: ["pipe", "pipe", "inherit"],
   });
   agents.add(child);
-  const stream = createWebSocketStream(dial(callee));
-  child.once("error", () => stream.destroy());
+  const socket = dial(callee);
+  const stream = createWebSocketStream(socket);
+  child.once("error", ({ message }) => {
+    agents.delete(child);
+    // Who asked for it hears that the connection ended.
+    stream.destroy();
+    io.stderr(`muster: an agent cannot be started: ${message}\n`);
+  });
   child.once("exit", () => {
     agents.delete(child);
-    stream.end();
+    // Nothing that is said on it would go before the server has answered.
+    if (socket.readyState === WebSocket.CONNECTING) stream.destroy();
+    else stream.end();
   });
   child.stdin?.on("error", () => undefined); // It ended; `exit` says so.
   stream.on("error", () => undefined);

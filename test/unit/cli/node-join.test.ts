@@ -2,10 +2,13 @@
 // Goal: who cannot join a server is told whether one answers there, what is wrong between them and
 // how to mend it, with the status of other clients. Method: the command in this process, against
 // doors with certificates of an authority of the test's own.
+import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
+import { WebSocketServer } from "ws";
 import { type JoinArguments, nodeJoinCommand } from "../../../src/cli/commands/node-join.ts";
 import { stuckAfterDefault } from "../../../src/cli/commands/run-arguments.ts";
 import { planMachines } from "../../../src/cli/commands/run-hosts.ts";
@@ -27,7 +30,9 @@ beforeAll(async () => {
 });
 
 const benches: HttpBench[] = [];
+const cleanups: (() => void)[] = [];
 afterEach(async () => {
+  for (const cleanup of cleanups.splice(0)) cleanup();
   vi.unstubAllEnvs();
   for (const bench of benches.splice(0)) await bench.close();
 });
@@ -173,4 +178,28 @@ test("a run on hosts with nothing to copy to them ends with 69, as something is 
     exitCode: 69,
     message: expect.stringMatching(/make it by npm run build:single, or name a muster/),
   });
+});
+
+test("an agent that cannot be started is said, and keeps nobody when the machine leaves", async () => {
+  const said: string[] = [];
+  const server = new WebSocketServer({ port: 0, host: "127.0.0.1" });
+  const { execPath } = process;
+  cleanups.push(() => {
+    process.execPath = execPath;
+    server.close();
+  });
+  await once(server, "listening");
+  process.execPath = join(folder, "no-such-node");
+  server.on("connection", (socket, { url = "" }) => {
+    if (!url.includes("link=")) socket.send(JSON.stringify({ joined: "far", start: "a" }));
+  });
+  const { port } = server.address() as AddressInfo;
+  const io = { stdout: () => undefined, stderr: (text: string) => void said.push(text) };
+  vi.stubEnv("MUSTER_TOKEN", "");
+  const ended = nodeJoinCommand({ name: "far", server: `http://127.0.0.1:${port}` }, io);
+  await expect
+    .poll(() => said.join(""))
+    .toMatch(/^muster: an agent cannot be started: .*ENOENT\n$/);
+  process.emit("SIGTERM", "SIGTERM");
+  expect(await ended).toBe(0);
 });
