@@ -95,12 +95,18 @@ export class HostLink {
   ): Promise<HostLink & { readonly facts: HostFacts }> {
     const say = (text: string): void => options.say("info", null, text);
     const host = new HostLink(options, await options.connect({ ...options, say }));
+    const { interrupt } = options;
+    const giveUp = (): void => host.giveUp();
+    interrupt.addEventListener("abort", giveUp);
     try {
+      if (interrupt.aborted) giveUp();
       const facts = await host.#greet();
       return Object.assign(host, { facts });
     } catch (error) {
       await host.close();
       throw error;
+    } finally {
+      interrupt.removeEventListener("abort", giveUp);
     }
   }
 
@@ -158,6 +164,12 @@ export class HostLink {
   /** Its nodes, once their files are asked for. */
   get own(): ReadonlySet<string> | undefined {
     return this.#isGiving ? new Set(this.#plan?.own) : undefined;
+  }
+
+  /** Nobody waits any more for what it was asked: the run was interrupted while it is set up. */
+  giveUp(): void {
+    this.#isClosing = true;
+    this.link.end("the run was interrupted while it was set up");
   }
 
   /** Ends the agent, which ends all that is left of the run there. Never rejects. */

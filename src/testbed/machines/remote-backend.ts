@@ -67,6 +67,10 @@ export async function startRemoteNodes(start: RemoteBackendOptions): Promise<Nod
     lost: (host, why) => lost.resolve(`the host ${host} is lost, with its nodes: ${why}`),
     linksFailed: (host, why) => network?.fail(host, why),
   };
+  const giveUp = (): void => {
+    for (const host of hosts) host.giveUp();
+  };
+  start.interrupt.addEventListener("abort", giveUp);
   try {
     await connectAll(start, told, hosts);
     const placement = place(start, hosts);
@@ -88,6 +92,8 @@ export async function startRemoteNodes(start: RemoteBackendOptions): Promise<Nod
     await servers?.stop();
     if (error instanceof NodesError) throw error;
     throw new NodesError(error instanceof Error ? error.message : String(error), { cause: error });
+  } finally {
+    start.interrupt.removeEventListener("abort", giveUp);
   }
 }
 

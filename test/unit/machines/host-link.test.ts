@@ -49,18 +49,23 @@ function playAgent(input: PassThrough, output: PassThrough, version: string): No
     onEnd: () => undefined,
   });
   const facts = { processors: 2, memoryMib: 512 };
-  agent.send({ kind: "hello", format: nodeLinkFormat, version, ...facts });
+  if (version !== "") agent.send({ kind: "hello", format: nodeLinkFormat, version, ...facts });
   return agent;
 }
 
 const limits = { filesMax: 3, filesBytesMax: 100 };
 
-async function connected(name = "a", version = "1.0.0"): Promise<Played> {
+/** @param version that the agent says; "": it says nothing */
+async function connected(
+  name = "a",
+  version = "1.0.0",
+  interrupt: AbortSignal = new AbortController().signal,
+): Promise<Played> {
   const [there, back] = [new PassThrough(), new PassThrough()];
   const [lost, said]: [string[], string[]] = [[], []];
   const agent = playAgent(there, back, version);
   const host = await HostLink.connect({
-    ...{ name, version: "1.0.0", clock: systemClock, interrupt: new AbortController().signal },
+    ...{ name, version: "1.0.0", clock: systemClock, interrupt },
     connect: async () => ({
       ...{ input: back, output: there, ended: Promise.resolve() },
       ...{ lastWords: () => "", kill: () => undefined },
@@ -82,6 +87,13 @@ describe("a host", () => {
     await expect(connected("a", "2.0.0")).rejects.toThrow(
       "it has muster 2.0.0, and this is 1.0.0; install the same there",
     );
+  });
+
+  test("that does not say what it is keeps nobody who is interrupted", async () => {
+    const interrupt = new AbortController();
+    const connecting = connected("a", "", interrupt.signal);
+    interrupt.abort();
+    await expect(connecting).rejects.toThrow("the run was interrupted while it was set up");
   });
 
   test("tells its instants by its clock, and we by ours", async () => {
