@@ -227,7 +227,17 @@ function objectionTo(list: BackupList): string | undefined {
   const isWhole = logsOf(list).every((log) =>
     backupParts.every((part) => typeof log?.files?.[part]?.hash === "string"),
   );
-  return isWhole ? undefined : `${listName} does not name every file of a log with its hash`;
+  if (!isWhole) return `${listName} does not name every file of a log with its hash`;
+  if (kind === "sqlite" || logsOf(list).every(saysStreams)) return undefined;
+  return `${listName} does not say of every file which stream it is`;
+}
+
+/** What NATS is told when it is to take them again. */
+function saysStreams({ files }: BackedUpLog): boolean {
+  return backupParts.every((part) => {
+    const { config, state } = Object(files[part].about) as Readonly<Record<string, unknown>>;
+    return typeof Object(config).name === "string" && typeof Object(state).last_seq === "number";
+  });
 }
 
 /** Writes what was written to the disk. */

@@ -33,6 +33,9 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
+const stream = { config: { name: "s" }, state: { last_seq: 10 } };
+const about = { log: stream, topics: stream, snapshots: stream };
+
 /** Of so many logs, with a few bytes in each file. */
 function make(count: number, kind: BackupList["kind"] = "nats"): Promise<BackupList> {
   const fill = async (folder: string) => {
@@ -40,7 +43,7 @@ function make(count: number, kind: BackupList["kind"] = "nats"): Promise<BackupL
       const into = folderOfShard(folder, shard);
       mkdirSync(into, { recursive: true });
       for (const part of backupParts) writeFileSync(join(into, part), `${shard} ${part}`);
-      return { first: 1, head: 10 + shard };
+      return { first: 1, head: 10 + shard, about };
     });
     const [first, ...others] = logs as [SavedLog, ...SavedLog[]];
     return { kind, of: "a log", ...first, ...(count === 1 ? {} : { others }) };
@@ -68,7 +71,7 @@ describe("the directory of a backup", () => {
       for (const part of backupParts) writeFileSync(join(folder, part), `${text} ${part}`);
       await meanwhile();
       for (const part of backupParts) writeFileSync(join(folder, part), `${text} ${part} whole`);
-      return { kind: "nats", of: "a log", first: 1, head: 10 };
+      return { kind: "nats", of: "a log", first: 1, head: 10, about };
     };
 
   it("A4: of two who make it at a time, one has it, whole, and the other is told", async () => {
@@ -137,6 +140,11 @@ describe("the list of a backup", () => {
     expect(await refusal()).toContain("and names one");
   });
 
+  const withoutAbout = ({ files, ...list }: Record<string, unknown>, part: string) => {
+    const { about: _, ...file } = (files as Record<string, Record<string, unknown>>)[part] ?? {};
+    return { ...list, files: { ...(files as object), [part]: file } };
+  };
+
   it.each<readonly [string, (list: Record<string, unknown>) => unknown]>([
     ["was made by a newer Muster (format 3, this one reads 2)", (list) => ({ ...list, format: 3 })],
     ["has no format", ({ format, ...list }) => list],
@@ -149,6 +157,7 @@ describe("the list of a backup", () => {
     ["does not name every file", (list) => ({ ...list, files: {} })],
     ["does not name every file", ({ files, ...list }) => list],
     ["does not name every file", (list) => ({ ...list, format: 2, others: [null] })],
+    ["does not say of every file which stream", (list) => withoutAbout(list, "topics")],
     ["shard-1/log is missing", (list) => ({ ...list, format: 2, others: [list] })],
   ])("is refused when it %s", async (why, edit) => {
     await make(1);
