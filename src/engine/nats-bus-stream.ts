@@ -73,8 +73,9 @@ function adviceFor(text: string, { replicas }: NatsPlace, { ringBytesMax }: BusL
   const where = replicas > 1 ? " at each broker" : "";
   const wants = `it sets ${mebibytes} MiB of JetStream's store aside${where}`;
   const room = `${wants}: raise max_file_store there, or say --limit ringBytesMax=BYTES`;
-  if (replicas === 1) return room;
-  return `say replicas=1 in the name of the log, or start the missing servers; or ${room}`;
+  if (isShort || replicas === 1) return room;
+  const needs = `replicas=${replicas} needs a cluster of so many brokers, all of them up`;
+  return `${needs}: start those that are missing, or say fewer; where all are up, ${room}`;
 }
 
 /** A cluster that is busy answers late; who may not make a stream is never answered. */

@@ -10,6 +10,7 @@ import {
   type ConnectionOptions,
   connect,
   credsAuthenticator,
+  delay,
   type NatsConnection,
   type TlsOptions,
 } from "@nats-io/transport-node";
@@ -18,6 +19,7 @@ import {
   natsCommandBytesMax,
   natsConnectMs,
   natsOpenMs,
+  natsOpenPauseMs,
   natsOverheadBytesMax,
   natsPingMs,
   natsReconnectMs,
@@ -44,7 +46,9 @@ export async function connectNats(
     connection = await connect({ ...connectionOptions(place), ...more });
     const version = checkBroker(connection, place);
     const { domain } = place;
-    const manager = await openManager(connection, domain);
+    const asked = { timeout: natsConnectMs, ...(domain === undefined ? {} : { domain }) };
+    const found = connection;
+    const manager = await askManager(() => jetstreamManager(found, asked));
     const api = domain === undefined ? "$JS.API" : `$JS.${domain}.API`;
     return { connection, manager, api, version };
   } catch (error) {
@@ -74,18 +78,28 @@ export async function closeNats(connection: NatsConnection): Promise<void> {
 
 /**
  * A cluster of which a broker has just gone does not answer until the others have chosen a leader,
- * which takes them longer than one question waits.
+ * which takes them longer than one question waits; one that has just started says so at once.
+ * @param pause between two questions that are answered at once
  */
-async function openManager(
-  connection: NatsConnection,
-  domain: string | undefined,
-  tries = natsOpenMs / natsConnectMs,
-): Promise<JetStreamManager> {
-  const asked = { timeout: natsConnectMs, ...(domain === undefined ? {} : { domain }) };
-  return await jetstreamManager(connection, asked).catch((error: unknown) => {
-    if (tries <= 1 || !/timeout/i.test(textOf(error))) throw error;
-    return openManager(connection, domain, tries - 1);
-  });
+export async function askManager<T>(
+  ask: () => Promise<T>,
+  pause: (ms: number) => Promise<unknown> = delay,
+): Promise<T> {
+  for (let leftMs = natsOpenMs; ; ) {
+    try {
+      return await ask();
+    } catch (error) {
+      const isSaid = isUnled(error);
+      leftMs -= isSaid ? natsOpenPauseMs : natsConnectMs;
+      if (leftMs <= 0 || !(isSaid || /timeout/i.test(textOf(error)))) throw error;
+      if (isSaid) await pause(natsOpenPauseMs);
+    }
+  }
+}
+
+/** A broker of a cluster in which nobody leads JetStream, as with fewer than half of them. */
+function isUnled(error: unknown): boolean {
+  return /temporarily unavailable/i.test(textOf(error));
 }
 
 function connectionOptions(place: NatsPlace): ConnectionOptions {
@@ -160,7 +174,11 @@ export function isOlder(version: string, least: string): boolean {
   return false;
 }
 
-function explainStart({ servers, credentialsFile, plan }: NatsPlace, error: unknown): LogError {
+/** Why a start has failed, and what to do. */
+export function explainStart(
+  { servers, credentialsFile, plan }: NatsPlace,
+  error: unknown,
+): LogError {
   const at = servers.join(", ");
   const text = textOf(error);
   const name = error instanceof Error ? error.name : "";
@@ -168,6 +186,10 @@ function explainStart({ servers, credentialsFile, plan }: NatsPlace, error: unkn
     new LogError(message, { definite: true, cause: error, isAway });
   const lack = explainRights(error);
   if (lack !== undefined) return because(lack, false);
+  if (isUnled(error)) {
+    const advice = "start the missing ones: a cluster needs more than half of its servers";
+    return because(`nobody leads JetStream at ${at} (${text}); ${advice}`, true);
+  }
   if (/Authorization|Authentication/i.test(name + text)) {
     const what =
       credentialsFile === undefined ? "give --nats-creds FILE" : `check ${credentialsFile}`;

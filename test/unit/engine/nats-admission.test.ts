@@ -99,7 +99,7 @@ describe("NATS with accounts", () => {
     await broker.dispose();
   });
 
-  it("says how much a bus wants of a store that has less, and what to change", async () => {
+  it("says what a bus wants of a store that has less, or of a cluster, and what to change", async () => {
     const store = file("small");
     const broker = await NatsServer.start({
       hasJetStream: false,
@@ -114,6 +114,14 @@ describe("NATS with accounts", () => {
     await expect(opened({})).rejects.toThrow(
       "insufficient storage resources available); it sets 64 MiB of JetStream's store aside: " +
         "raise max_file_store there, or say --limit ringBytesMax=",
+    );
+    const alone = natsPlace(`nats://${broker.address}/three?replicas=3`, {});
+    const copies = NatsBus.open({
+      ...{ place: alone, bus: "ops", clock: systemClock, newEpoch: newRunId },
+      limits: resolveBusLimits({ ringBytesMax: 8_000_000 }),
+    });
+    await expect(copies).rejects.toThrow(
+      "); replicas=3 needs a cluster of so many brokers, all of them up: start those that are missing",
     );
     await (await opened({ ringBytesMax: 8_000_000 })).close();
     await broker.dispose();

@@ -5,7 +5,8 @@
 // streams that are made by three at once.
 import { JetStreamApiError, type StreamInfo } from "@nats-io/jetstream";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { natsOpenMs, natsOpenPauseMs } from "../../../src/engine/nats-limits.ts";
+import { askManager, explainStart } from "../../../src/engine/nats-connection.ts";
+import { natsConnectMs, natsOpenMs, natsOpenPauseMs } from "../../../src/engine/nats-limits.ts";
 import { NatsLog } from "../../../src/engine/nats-log.ts";
 import { askUntilLed, checkMade } from "../../../src/engine/nats-patience.ts";
 import { NatsPayloads } from "../../../src/engine/nats-payloads.ts";
@@ -56,6 +57,48 @@ describe("askUntilLed()", () => {
     await expect(askUntilLed(new VirtualClock(), () => Promise.reject(refused))).rejects.toBe(
       refused,
     );
+  });
+});
+
+describe("a broker of a cluster without a leader", () => {
+  const unled = apiError(503, 10_008, "JetStream system temporarily unavailable");
+
+  it("is asked again with pauses, for natsOpenMs and no longer", async () => {
+    let asked = 0;
+    let passedMs = 0;
+    const pause = async (ms: number): Promise<void> => {
+      passedMs += ms;
+    };
+    const ask = async (): Promise<string> => {
+      asked += 1;
+      if (passedMs < isLedMs) throw unled;
+      return "led";
+    };
+    let isLedMs = natsOpenMs / 2;
+    expect(await askManager(ask, pause)).toBe("led");
+    [asked, passedMs, isLedMs] = [0, 0, Number.POSITIVE_INFINITY];
+    await expect(askManager(ask, pause)).rejects.toBe(unled);
+    expect(asked).toBe(natsOpenMs / natsOpenPauseMs);
+  });
+
+  it("is asked again without one when it has not answered, which took its time", async () => {
+    let asked = 0;
+    const ask = async (): Promise<void> => {
+      asked += 1;
+      throw new Error("timeout");
+    };
+    const pause = (): never => expect.fail("paused");
+    await expect(askManager(ask, pause)).rejects.toThrow("timeout");
+    expect(asked).toBe(natsOpenMs / natsConnectMs);
+  });
+
+  it("is not said to be away, and what to start is", () => {
+    const { message, isAway } = explainStart(parseNatsPlace("nats://b1:4222,b2:4222/x"), unled);
+    expect(message).toBe(
+      "nobody leads JetStream at b1:4222, b2:4222 (JetStream system temporarily unavailable); " +
+        "start the missing ones: a cluster needs more than half of its servers",
+    );
+    expect(isAway).toBe(true);
   });
 });
 
