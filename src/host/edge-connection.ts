@@ -91,7 +91,7 @@ export interface EdgeConnectionOptions {
   readonly queueBytesMax: number;
   /** Who says this hello; a text says why it is turned away. */
   readonly admit: (hello: HelloFrame) => Admission | string;
-  readonly onAdmitted?: () => void;
+  readonly onAdmitted?: (edge: string) => void;
   /** Parties that an edge may have at barriers at once, and what is said beyond it. */
   readonly waitsMax?: { readonly count: number; readonly message: string };
   /**
@@ -379,7 +379,7 @@ export class EdgeConnection {
       },
     });
     this.#openFeed();
-    this.#options.onAdmitted?.();
+    this.#options.onAdmitted?.(edge);
     host.attach(this.#port, seen);
   }
 

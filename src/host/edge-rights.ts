@@ -16,7 +16,7 @@ import { mayDo } from "../wire/link/roles.ts";
 export type EdgeRights =
   | { readonly kind: "all" }
   | { readonly kind: "sync"; readonly scope: string }
-  | { readonly kind: "child"; readonly name: string }
+  | { readonly kind: "child"; readonly name: string; readonly parent?: string }
   | { readonly kind: "session"; readonly role: Role; readonly scope?: string };
 
 /** @throws FrameError (rights) when this edge may not give the command. */
@@ -30,10 +30,20 @@ export function checkRight(command: EdgeCommand, rights: EdgeRights): void {
   if (rights.kind === "child" && !isOwn && nameOfLink(command) !== rights.name) {
     throw new FrameError("a link that is not this edge's", "rights");
   }
+  if (rights.kind === "child" && command.kind === "tree-join") checkParent(command.name, rights);
   if (rights.kind !== "sync" || command.kind !== "cancel-all") return;
   if (command.barrierKind !== "count") {
     throw new FrameError("a sync server may end barriers of its own kind only", "rights");
   }
+}
+
+/** Who is called by another name is another one, and what it is called stands in what is said. */
+function checkParent(name: string, { parent = name }: { readonly parent?: string }): void {
+  if (name === parent) return;
+  throw new FrameError(
+    `this controller is ${parent}, not ${name}; say --parent ${parent}@...`,
+    "rights",
+  );
 }
 
 /** An incarnation of an edge is its own affair; so are its waiters, in its scope. */

@@ -46,7 +46,18 @@ export interface LinkListenerOptions {
   readonly admits?: (edge: string) => AdmittedEdge | undefined;
   /** Edges prove their secret and are shown a proof; who shows the secret itself is kept out. */
   readonly asksForProof?: boolean;
+  /** What those are told who are not let in, in the words of the door. */
+  readonly whenStrange?: string;
+  readonly witness?: LinkWitness;
   readonly logger: Logger;
+}
+
+/** Is told who comes and goes, by the names of edges. */
+export interface LinkWitness {
+  readonly came: (edge: string) => void;
+  readonly went: (edge: string) => void;
+  /** Nobody has proved that name. */
+  readonly refused: (edge: string, why: string) => void;
 }
 
 /** Accepts edges. `accept` takes any duplex; `listen` is the part that knows sockets. */
@@ -126,7 +137,8 @@ class StreamConnection {
   readonly #edge: EdgeConnection;
 
   constructor(stream: Duplex, options: LinkListenerOptions, onGone: () => void) {
-    const { host, logger, asksForProof = false } = options;
+    const { host, logger, witness, asksForProof = false } = options;
+    let edge: string | undefined;
     this.#stream = stream;
     const transport = createStreamTransport(stream);
     const coreNonce = asksForProof ? Buffer.from(newNonce(nonceBytes)).toString("hex") : undefined;
@@ -136,9 +148,15 @@ class StreamConnection {
       logger,
       transport,
       queueBytesMax: host.limits.linkQueueBytesMax,
-      admit: (hello) => admitEdge(hello, options, coreNonce),
-      onAdmitted: () => {
+      admit: (hello) => {
+        const admission = admitEdge(hello, options, coreNonce);
+        if (typeof admission === "string") witness?.refused(hello.edge, admission);
+        return admission;
+      },
+      onAdmitted: (admitted) => {
         reader.frameBytesMax = host.limits.linkFrameBytesMax;
+        edge = admitted;
+        witness?.came(edge);
       },
     });
     if (coreNonce !== undefined) {
@@ -155,6 +173,7 @@ class StreamConnection {
     stream.on("error", () => stream.destroy());
     stream.on("close", () => {
       this.#edge.closed();
+      if (edge !== undefined) witness?.went(edge);
       onGone();
     });
   }
@@ -186,9 +205,11 @@ function createStreamTransport(stream: Duplex): LinkTransport {
   };
 }
 
+const strange = "the core does not know this edge (wrong name, wrong secret or another version)";
+
 function admitEdge(
   hello: HelloFrame,
-  { host, admitted, admits }: LinkListenerOptions,
+  { host, admitted, admits, whenStrange }: LinkListenerOptions,
   coreNonce: string | undefined,
 ): Admission | string {
   const { edge, secret, incarnation } = hello;
@@ -203,7 +224,7 @@ function admitEdge(
       ? undefined
       : answerProof(hello, coreNonce, known.secret);
   if (known !== undefined && proof !== undefined) return taken ?? { ...known, proof };
-  return "the core does not know this edge (wrong name, wrong secret or another version)";
+  return whenStrange ?? strange;
 }
 
 /** Whether another life of the edge is attached, here or at another server of the log. */

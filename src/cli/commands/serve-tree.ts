@@ -19,8 +19,9 @@ import {
 } from "../../edges/gnunet/index.ts";
 import { createGuard } from "../../edges/guard.ts";
 import type { TlsFiles } from "../../edges/http/index.ts";
-import { admitChild, openUplink } from "../../edges/tree/index.ts";
+import { admitChild, openUplink, sayChildren, whenStrange } from "../../edges/tree/index.ts";
 import { maskNatsName } from "../../engine/nats-place.ts";
+import { calmLogger } from "../../host/calm-logger.ts";
 import { systemClock } from "../../host/clock.ts";
 import { newIncarnation } from "../../host/ids.ts";
 import { LinkListener } from "../../host/link-listener.ts";
@@ -308,13 +309,14 @@ async function openListener(
   options: OpenTreeOptions,
   { file, secret }: ControllersKey,
 ): Promise<OpenedTree> {
-  const { plan, shards, logger, watch } = options;
+  const { plan, shards, logger, watch, say } = options;
   // A tree is refused where there are more of them (serve-plan.ts).
   const [host] = shards.hosts;
   assert(host !== undefined, "a server has a core");
   const listener = new LinkListener({
-    ...{ host, logger, admitted: [], asksForProof: true },
+    ...{ host, logger, admitted: [], asksForProof: true, whenStrange },
     admits: admitChild(plan.name, secret),
+    witness: sayChildren(say, calmLogger(logger, systemClock)),
   });
   const countMax = options.bounds.gnunetControllersMax;
   const opened: ListenedPlace[] = [];

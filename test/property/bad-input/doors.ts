@@ -236,7 +236,7 @@ function controllers(dial: () => Duplex): DoorUnderTest {
   const line = (text: string) => Buffer.from(`${text}\n`);
   const challenged = { says: '"kind":"challenge"' };
   return {
-    ...{ name: "controllers", dial, served: "the core does not know this edge" },
+    ...{ name: "controllers", dial, served: "its key is another one" },
     talk: line(JSON.stringify({ ...greeting, ...proofs })),
     wrong: [
       ["no JSON", line("hello"), challenged],

@@ -169,7 +169,7 @@ describe("the link between controllers", () => {
     expect(wire.text()).not.toContain(key);
     // The hello of one connection is of no use on another.
     const hello = wire.chunks.find((chunk) => chunk.includes('"kind":"hello"')) ?? Buffer.from("");
-    const again = await call(top.portOf(joining), "in clear", hello, "wrong secret");
+    const again = await call(top.portOf(joining), "in clear", hello, "its key is another one");
     expect(again).toBe("answered");
   });
 
@@ -179,7 +179,7 @@ describe("the link between controllers", () => {
     writeFileSync(wrong, newSecret());
     const parent = `muster@127.0.0.1:${top.portOf(joining)}`;
     const low = await open({ name: "low", parent, parentKey: wrong });
-    await until(() => low.logger.count("wrong secret") > 0, "refused");
+    await until(() => low.logger.count("its key is another one") > 0, "refused");
     // Somebody else listens there, and lets everybody in.
     const impostor = createServer((socket) => {
       socket.write('{"kind":"challenge","nonce":"00"}\n');

@@ -188,6 +188,8 @@ describe("what carries the link to a sub-controller", () => {
     }
     const [join] = examples["tree-join"];
     expect(isTaken({ ...join, side: "parent" }, rights)).toBe(false);
+    expect(isTaken(join, { ...rights, parent: join.name })).toBe(true);
+    expect(isTaken(join, { ...rights, parent: "top" })).toBe(false);
   });
 
   it("looks at nothing", () => {
