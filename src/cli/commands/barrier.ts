@@ -135,17 +135,24 @@ export function barrierShowCommand(
   });
 }
 
+/** One outage ends a wait again and again, at each server that is tried. */
+const sameOutageUs = 60_000_000;
+
 /** A person at a terminal waits on while the server's log is away, and is told why. */
 export async function throughOutages<Result>(
   wait: Promise<Result>,
   { io, signal }: { readonly io: CommandIo; readonly signal: AbortSignal },
+  lastUs: number = Number.NEGATIVE_INFINITY,
 ): Promise<Result> {
   try {
     return await wait;
   } catch (error) {
     if (!(error instanceof MusterError) || error.resume === undefined) throw error;
-    io.stderr("muster: the server's log takes nothing; waiting on until it does again\n");
-    return throughOutages(error.resume(signal) as Promise<Result>, { io, signal });
+    const nowUs = systemClock.nowUs();
+    if (nowUs - lastUs > sameOutageUs) {
+      io.stderr("muster: the server's log takes nothing; waiting on until it does again\n");
+    }
+    return throughOutages(error.resume(signal) as Promise<Result>, { io, signal }, nowUs);
   }
 }
 

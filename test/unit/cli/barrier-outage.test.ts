@@ -5,7 +5,10 @@
 import { expect, it } from "vitest";
 import { inWordsOfCommands, throughOutages } from "../../../src/cli/commands/barrier.ts";
 import { readOrder } from "../../../src/cli/commands/barrier-kinds.ts";
+import { MusterError } from "../../../src/client/muster-error.ts";
 import { SessionBench } from "../client/session-bench.ts";
+
+const outage = "muster: the server's log takes nothing; waiting on until it does again\n";
 
 it.each([
   ["count", "2 more expected"],
@@ -27,7 +30,7 @@ it.each([
   });
   await bench.clock.pass(5_000_000);
   expect(isGiven).toBe(false);
-  expect(said[0]).toBe("muster: the server's log takes nothing; waiting on until it does again\n");
+  expect(said).toEqual([outage]);
   bench.faulty.calm();
   await bench.clock.pass(5_000_000);
   await given;
@@ -36,6 +39,20 @@ it.each([
   await bench.clock.pass(1_000_000);
   // Counted once: an order that was given anew would make four of two.
   expect((await described).barriers).toMatchObject([{ name: "b", expected: 2 }]);
+});
+
+it("an outage that ends a wait again and again is told once", async () => {
+  let left = 3;
+  const ended = (): Promise<string> => {
+    left -= 1;
+    if (left < 0) return Promise.resolve("crossed");
+    return Promise.reject(new MusterError("unavailable", "the log is away", { resume: ended }));
+  };
+  const said: string[] = [];
+  const io = { stdout: () => undefined, stderr: (line: string) => void said.push(line) };
+  const { signal } = new AbortController();
+  expect(await throughOutages(ended(), { io, signal })).toBe("crossed");
+  expect(said).toEqual([outage]);
 });
 
 it("who waited longer than the lease is told what to do at a terminal", async () => {
