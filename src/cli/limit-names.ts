@@ -22,6 +22,9 @@ const fixed: ReadonlySet<string> = new Set(
   ].flatMap((table) => Object.keys(table)),
 );
 
+/** More than a person reads. */
+const namesListedMax = 60;
+
 /** @param known names that the command takes; the one given is none of them */
 export function describeUnknownLimit(name: string, known: readonly string[]): string {
   if (fixed.has(name)) return "this limit is fixed and cannot be set; docs/reference/limits.md";
@@ -29,5 +32,6 @@ export function describeUnknownLimit(name: string, known: readonly string[]): st
   if (near !== undefined) return `did you mean ${near}?`;
   const nearFixed = closest(name, fixed);
   if (nearFixed !== undefined) return `there is ${nearFixed}, which is fixed and cannot be set`;
-  return `the names are ${known.join(", ")}`;
+  if (known.length <= namesListedMax) return `the names are ${known.join(", ")}`;
+  return `none of the ${known.length} that can be set is like it; docs/reference/limits.md`;
 }

@@ -68,7 +68,7 @@ function tooLarge(file: string, what: string): LoadError {
 const reasons: Readonly<Record<string, string>> = {
   ENOENT: "there is no such file; check the path",
   EACCES: "no permission to read it; check its mode with ls -l",
-  EISDIR: "it is a directory; name the experiment file inside it",
+  EISDIR: "it is a directory; name the file inside it",
   ENOTDIR: "a part of the path is not a directory; check the path",
   ELOOP: "too many symbolic links; check the path",
   EAGAIN: "it has no end; write what is in it to a file first",

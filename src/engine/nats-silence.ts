@@ -4,7 +4,7 @@
 // answers no question about JetStream any more, also when there is room again, and lets in who
 // comes; what has no majority of its brokers looks the same.
 import type { NatsConnection } from "@nats-io/transport-node";
-import { connectOnce, textOf } from "./nats-connection.ts";
+import { closeNats, connectOnce, textOf } from "./nats-connection.ts";
 import type { NatsPlace } from "./nats-place.ts";
 
 /** How long it may take to answer, milliseconds. */
@@ -61,7 +61,7 @@ export class NatsSilence {
     } catch (error) {
       return /timeout/i.test(textOf(error)) ? silentBecause(connection) : undefined;
     } finally {
-      await connection.close();
+      await closeNats(connection);
     }
   }
 }

@@ -238,7 +238,9 @@ function openMessage(
   // unable to open.
   if (/readonly/.test(text) || (/I\/O|unable to open/.test(text) && isShut(file)))
     return `${file} is read-only; make it and its directory writable`;
-  const advice = "check that its directory is there, and whose it and the files beside it are";
+  // So it calls a full disk, too, where it makes files beside it.
+  const room = /I\/O|full/.test(text) ? ", and that there is room on its disk" : "";
+  const advice = `check that its directory is there, whose it and the files beside it are${room}`;
   return `cannot open ${file}: ${text}; ${advice}`;
 }
 

@@ -52,6 +52,9 @@ test("an experiment is brought up on a machine that has joined, and ends with it
     1,
     "muster: a machine has joined as far; choose another name\n",
   ]);
+  const stranger = await run("muster", argv, { env: { MUSTER_TOKEN: "mst_1_wrong" } });
+  expect(stranger.code).toBe(1);
+  expect(stranger.stderr).toContain("muster token create (here: in MUSTER_TOKEN)\n");
 
   const file = experimentFile(
     nodesWith(

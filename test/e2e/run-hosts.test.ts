@@ -172,7 +172,7 @@ set lan0 [$ns make-lan "$n0 $n1" 100Mb 0ms]`;
     ...["--remote-muster", join(at, "nothing")],
   ]);
   expect(unreached.result.error?.message).toMatch(
-    /^this host cannot be used: a \(the remote shell ended: .*nothing.*not found\)/,
+    /^this host cannot be used: a \(the remote shell ended: .*nothing.*not found\); nothing was started; a command line there /,
   );
   const refused = await runBody("set n0 [$ns node]", ["--on", "a", "--linktest", "3", ...argv]);
   expect(refused.code).toBe(64);

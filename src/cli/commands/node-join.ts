@@ -37,6 +37,8 @@ const handshakeMs = 15_000;
 const silenceMs = 90_000;
 /** For a server to take leave. */
 const leaveMs = 2_000;
+/** No token that is good. */
+const unauthorized = 4_401;
 
 /** @returns the exit status, when it was told to end. @throws CommandError */
 export async function nodeJoinCommand(argv: JoinArguments, io: CommandIo): Promise<number> {
@@ -180,7 +182,8 @@ function joinOnce(
       cancel();
       interrupt.removeEventListener("abort", leave);
       const said = reason.toString() || "the server has gone";
-      resolve({ why: failure ?? said, code });
+      const why = code === unauthorized ? `${said} (here: in MUSTER_TOKEN)` : said;
+      resolve({ why: failure ?? why, code });
     });
   });
 }

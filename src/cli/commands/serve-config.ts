@@ -19,6 +19,7 @@ import {
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError } from "../io.ts";
 import { readLogName } from "../log-name.ts";
+import { reasonOf } from "../source-file.ts";
 import { parseBelow } from "./serve-below.ts";
 import { serveType } from "./serve-fields.ts";
 import { isGnunetDoor, parseGnunetAllow, parseGnunetListen } from "./serve-gnunet.ts";
@@ -134,8 +135,7 @@ export function inspectServeConfig(file: string, given?: ServeSettings): ServeCo
     // One more than may be: the parser says that it is too long.
     source = readAtMost(file, fileBytesMax + 1);
   } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
-    throw new CommandError(exitCodes.noInput, `cannot read ${file}: ${text}`);
+    throw new CommandError(exitCodes.noInput, `cannot read ${file}: ${reasonOf(error)}`);
   }
   const { tree, diagnostics } = parseYamlText(source, file);
   const findings = new Findings();

@@ -21,6 +21,7 @@ import {
 import { describeScript, ruleOf, shrink } from "../../testing/cluster/shrink.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError } from "../io.ts";
+import { reasonOf } from "../source-file.ts";
 import type { SimulateArguments, SimulateIo } from "./simulate-arguments.ts";
 
 const legend = `# SECONDS WHO WHAT   virtual seconds; who is (docs/internals/simulator.md)
@@ -80,12 +81,19 @@ async function runOneScript(
   return problems.length === 0 ? exitCodes.ok : exitCodes.failed;
 }
 
-function readScript(file: string): Script {
+/** @throws CommandError */
+export function readScript(file: string): Script {
+  let text: string;
   try {
-    const script = JSON.parse(readFileSync(file, "utf8")) as Partial<Script>;
-    if (Array.isArray(script.steps) && script.faults !== undefined) return script as Script;
+    text = readFileSync(file, "utf8");
   } catch (error) {
-    throw new CommandError(exitCodes.usage, `${file} cannot be read: ${String(error)}`);
+    throw new CommandError(exitCodes.noInput, `cannot read ${file}: ${reasonOf(error)}`);
+  }
+  try {
+    const script = JSON.parse(text) as Partial<Script> | null;
+    if (Array.isArray(script?.steps) && script.faults !== undefined) return script as Script;
+  } catch {
+    // Said below: what is no JSON is no script.
   }
   const message = `${file} is no script of a simulation; one is written when a seed fails`;
   throw new CommandError(exitCodes.usage, message);
@@ -111,7 +119,24 @@ export function parseFaults(given: readonly string[]): FaultRates | "draw" {
       throw new CommandError(exitCodes.usage, `--fault ${text}: a rate is from 0 to 1`);
     }
   }
+  if (!given.includes("all")) refuseIdle(rates);
   return rates;
+}
+
+/** Faults that strike only where another one is asked for. */
+const onlyWith: Partial<Record<FaultName, readonly FaultName[]>> = {
+  trees: ["cut-tree", "part-tree", "cut-uplink"],
+  snapshots: ["slow-snapshots", "lose-snapshots", "crash-snapshot", "damage-snapshot"],
+};
+
+/** @throws CommandError */
+function refuseIdle(rates: FaultRates): void {
+  for (const [needed, faults] of Object.entries(onlyWith)) {
+    const idle = faults.find((name) => rates[name] !== undefined);
+    if (idle === undefined || rates[needed as FaultName] !== undefined) continue;
+    const message = `--fault ${idle} does nothing by itself; add --fault ${needed}`;
+    throw new CommandError(exitCodes.usage, message);
+  }
 }
 
 function isFault(name: string): name is FaultName {

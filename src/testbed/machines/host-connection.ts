@@ -113,7 +113,7 @@ export async function connectHost(options: ConnectionOptions): Promise<HostConne
   const words = new LastWords(child);
   const reader = new WordFinder(child.stdout, options.clock);
   child.once("error", (error) => reader.fail(`the remote shell cannot be run: ${error.message}`));
-  child.once("close", () => reader.fail(words.behind("the remote shell ended")));
+  child.once("close", (code) => reader.fail(words.behind("the remote shell ended", code)));
   child.stdin.on("error", () => undefined); // It ended; `close` says so.
   const ended = new Promise((resolve) => child.once("close", resolve));
   const give = (): void => killShell(child);
@@ -245,9 +245,11 @@ class LastWords {
     });
   }
 
-  behind(failure: string): string {
+  /** @param status of a shell that may have said nothing */
+  behind(failure: string, status: number | null = null): string {
     const last = this.text.trimEnd().split("\n").at(-1) ?? "";
-    return last === "" ? failure : `${failure}: ${last}`;
+    if (last !== "") return `${failure}: ${last}`;
+    return status === null ? failure : `${failure} with ${status}, and said nothing`;
   }
 }
 

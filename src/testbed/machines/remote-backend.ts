@@ -130,7 +130,13 @@ async function connectAll(
   }
   if (failures.length === 0) return;
   const which = failures.length === 1 ? "this host" : "these hosts";
-  throw new NodesError(`${which} cannot be used: ${failures.join(", ")}; nothing was started`);
+  const isShell = failures.some((failure) => failure.includes("(the remote shell "));
+  const advice = isShell
+    ? "; a command line there has to work without a question: docs/guides/many-machines.md"
+    : "";
+  throw new NodesError(
+    `${which} cannot be used: ${failures.join(", ")}; nothing was started${advice}`,
+  );
 }
 
 /** Nodes that a processor, and so many MiB of memory, are enough for, when nobody says. */

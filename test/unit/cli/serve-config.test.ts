@@ -211,7 +211,7 @@ describe("limits", () => {
   });
 
   it.each([
-    ["colour=1", "the names are"],
+    ["colour=1", "that can be set is like it; docs/reference/limits.md"],
     ["scopeMax=1", "did you mean scopesMax"],
     ["scopesMax", "positive whole number"],
     ["scopesMax=1.5", "positive whole number"],

@@ -130,6 +130,9 @@ test("a shell that ends, or is not there, is named with its last words", async (
   await expect(connectHost(options(command, `${failing} %h`))).rejects.toThrow(
     "the remote shell ended: no route to a",
   );
+  await expect(connectHost(options(command, "false %h"))).rejects.toThrow(
+    "the remote shell ended with 1, and said nothing",
+  );
   await expect(connectHost(options(command, join(directory, "nothing")))).rejects.toThrow(
     /^the remote shell cannot be run: .*ENOENT/,
   );
