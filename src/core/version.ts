@@ -24,9 +24,12 @@
 //      another log with its name and key took its place when it had lost its link. Who is missing
 //      from a roster is said with the links that are cut (B10); before, what was heard last stood
 //      as if it was of now. A roster that is over leaves no name at edges
+//   8  a controller that forgets what went over the link of a group of servers, for another life of
+//      theirs, takes a new life of its own at the join (M9); before, it did so when they had met,
+//      and kept its life: a join of a life that was over, which came late, left the link stuck
 
 /** The newest that this build can follow. */
-export const coreVersionMax = 7;
+export const coreVersionMax = 8;
 /** From here on servers speak of snapshots in the log. */
 export const snapshotsVersion = 2;
 /** From here on other barriers than quorums go over a tree of controllers. */
@@ -47,6 +50,8 @@ export const cutsVersion = 7;
 export const namesGoVersion = 7;
 /** From here on the reason why a quorum or roster ended is remembered (B8). */
 export const endReasonsVersion = 7;
+/** From here on who forgets a life of a group below has a new life for the next (M9). */
+export const newLivesVersion = 8;
 
 /** The log asks for what this build does not know; nothing of the entry has left the core. */
 export class CannotFollow extends Error {

@@ -9,7 +9,13 @@ import { invalid, overLimit } from "../refusal.ts";
 import type { Scope } from "../scope.ts";
 import { utf8Length } from "../text.ts";
 import type { Turn } from "../turn.ts";
-import { groupsVersion, originsVersion, repeatsVersion, treesVersion } from "../version.ts";
+import {
+  groupsVersion,
+  newLivesVersion,
+  originsVersion,
+  repeatsVersion,
+  treesVersion,
+} from "../version.ts";
 import type {
   TreeAcknowledge,
   TreeClaim,
@@ -148,8 +154,23 @@ export class TreeControl implements ReportSources {
       const told = { kind: "tree-left", scope: scope.name, to, reason, isMoved: true } as const;
       turn.tell({ name, incarnation }, told);
     }
-    if (link.side === "parent") link.term += 1;
-    else link.claim = command.claim;
+    if (link.side === "parent") {
+      link.term += 1;
+      return;
+    }
+    link.claim = command.claim;
+    this.#forgetOther(scope, link, turn);
+  }
+
+  /** M9. */
+  #forgetOther(scope: Scope, link: TreeLink, turn: Turn): void {
+    const { otherLife, claim } = link;
+    if (this.#parts.common.version() < newLivesVersion || claim === undefined) return;
+    if (otherLife === undefined || otherLife === claim.life) return;
+    this.#lose(scope, link, "has started anew", turn, { keepsEdge: true });
+    this.#beginAgain(scope, link);
+    link.otherLife = undefined;
+    link.life += 1;
   }
 
   /** The log has been raised: the others are told what this controller can say and hear now. */

@@ -18,6 +18,9 @@
 //   M8. A log that joins a controller above has an origin, given once. Of two groups of one name
 //       and key the one above has that which came first, until its link is given up: it has left,
 //       or its lease is over.
+//   M9. Lives of a group have no order: a join of one that is over may come after those of the
+//       next. So who forgets one life for another takes a new life of its own, at the join and
+//       before it says so: the life that was forgotten begins anew if it comes back (M3).
 import { assert } from "../assert.ts";
 import { treesVersion } from "../version.ts";
 import type { TreeClaim } from "./commands.ts";

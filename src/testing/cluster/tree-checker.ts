@@ -229,6 +229,9 @@ export class TreeChecker {
         const what = `lets ${peer} join by what it has said before`;
         this.#options.complain("T8", `${node.name} ${what}, in ${scope}`);
       }
+      const { otherLife } = link;
+      const isOther = claim !== undefined && otherLife !== undefined && claim.life !== otherLife;
+      if (isOther && node.lives.version >= 8) this.#forget(node, link);
       [link.carrier, link.isMet] = [speaker, false];
       [link.claim, link.claimedBy] = [claim, speaker];
       return;
@@ -237,8 +240,7 @@ export class TreeChecker {
     switch (command.kind) {
       case "tree-meet":
         if (known.otherLife !== undefined && known.otherLife !== command.life) {
-          this.#lose(node, known);
-          this.#begin(known);
+          this.#forget(node, known);
         }
         if (!known.isMet) node.justMet.add(known);
         [known.otherLife, known.isMet] = [command.life, true];
@@ -262,6 +264,13 @@ export class TreeChecker {
 
   #begin(link: Link): void {
     [link.received, link.said] = [0, 0];
+  }
+
+  /** The other side has another life than it had. */
+  #forget(node: Node, link: Link): void {
+    this.#lose(node, link);
+    this.#begin(link);
+    link.otherLife = undefined;
   }
 
   #lose(node: Node, link: Link): void {
