@@ -300,7 +300,8 @@ export class TreeRules {
   #arrive(node: RuleNode, command: Of<"roster-arrive">, speaker: string): Wait {
     const { scope, barrier, who } = command;
     const member = this.#rosters.get(`${scope} ${barrier}`)?.members.get(who.name ?? "");
-    if (member !== undefined) {
+    // Elsewhere it is a stranger, and refused.
+    if (member?.home === node.path) {
       member.hasCome = true;
       member.cameBy = `${node.name} ${speaker}`;
     }
