@@ -39,3 +39,8 @@ export function cutText(text: string, bytesMax: number): string {
   }
   return `${kept.join("")}…`;
 }
+
+/** What anything that was thrown says. */
+export function errorText(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

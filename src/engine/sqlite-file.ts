@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Opens an SQLite file of the engine: held by one process, durable at each commit, of a layout that
 // this version reads, whole. Everything that can be wrong with it is said with what to do.
+
 import { accessSync, closeSync, constants, existsSync, openSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { DatabaseSync, type SQLOutputValue } from "node:sqlite";
+import { errorText } from "../core/text.ts";
 import { LogError } from "./log.ts";
 
 export interface SqliteFileOptions {
@@ -175,7 +177,7 @@ function failTransaction(database: DatabaseSync, what: string, error: unknown): 
   }
   // A full disk or a read-only file is found before the commit is written. After any other
   // failure, of a sync above all, the next start may find the commit in the file.
-  const text = textOf(error);
+  const text = errorText(error);
   if (isLocked(text)) {
     // A transaction that another program keeps has not let this one begin.
     const why = `another program has locked ${database.location()}; end what it does there`;
@@ -223,7 +225,7 @@ function openMessage(
   error: unknown,
   isOurs: boolean = false,
 ): string {
-  const text = textOf(error);
+  const text = errorText(error);
   if (isLocked(text)) {
     const other = isOurs ? "; or another program, sqlite3 perhaps, has locked it: end that" : "";
     return `${file} is in use by another Muster; stop it, or choose another file${other}`;
@@ -254,8 +256,4 @@ function isShut(file: string): boolean {
       return existsSync(path);
     }
   });
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

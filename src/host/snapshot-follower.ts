@@ -7,9 +7,11 @@
 //       stands for is cut away, it and the older one are read back again: servers may have taken
 //       long to come beyond it.
 //   F2. One is made at a time; entries that come meanwhile are applied.
+
 import type { LogEntry } from "../core/command.ts";
 import type { Limits } from "../core/limits.ts";
 import { Service } from "../core/service.ts";
+import { errorText } from "../core/text.ts";
 import { type Log, LogError, type LogReader } from "../engine/log.ts";
 import { type SnapshotLimits, snapshotsKept } from "../engine/snapshot-limits.ts";
 import {
@@ -99,7 +101,7 @@ export class SnapshotFollower {
     } catch (error) {
       // The host meets the same entry, and says what it means.
       this.#reader?.stop();
-      this.#options.onNews({ kind: "lost", message: textOf(error) });
+      this.#options.onNews({ kind: "lost", message: errorText(error) });
       return;
     }
     const { snapshotEntriesMax, snapshotBytesMax } = this.#options.bounds;
@@ -131,7 +133,7 @@ export class SnapshotFollower {
     const before = this.#working;
     const working = (before === undefined ? act() : before.then(act))
       .catch((error: unknown) => {
-        const message = `${otherwise}, and the log is not cut: ${textOf(error)}`;
+        const message = `${otherwise}, and the log is not cut: ${errorText(error)}`;
         this.#options.onNews({ kind: "warning", message });
       })
       .finally(() => {
@@ -243,8 +245,4 @@ export class SnapshotFollower {
       throw error;
     }
   }
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -7,6 +7,7 @@
 //       barriers, addresses.
 //   M2. A failure before the first program is stopped leaves the run as it was.
 //   M3. A failure after it costs the node it struck, and the run goes on without that node.
+import { errorText } from "../core/text.ts";
 import type { Experiment, PlannedEvent, Tables, TrafficFlow } from "../experiment/index.ts";
 import type { Level } from "../linktest/index.ts";
 import type { LinksReport, ShaperHealth } from "../network/link-report.ts";
@@ -190,7 +191,7 @@ export class RunModifier {
     try {
       return this.#options.links.planRelink(experiment);
     } catch (error) {
-      throw new ModifyError(textOf(error), { cause: error });
+      throw new ModifyError(errorText(error), { cause: error });
     }
   }
 
@@ -200,7 +201,7 @@ export class RunModifier {
     try {
       await this.#options.links.relink(relinking, experiment);
     } catch (error) {
-      throw new ModifyError(textOf(error), { cause: error });
+      throw new ModifyError(errorText(error), { cause: error });
     }
   }
 
@@ -224,7 +225,7 @@ export class RunModifier {
     } catch (error) {
       await undo();
       this.#throwIfEnding();
-      throw new ModifyError(textOf(error), { cause: error });
+      throw new ModifyError(errorText(error), { cause: error });
     }
     this.#throwIfEnding();
     return undo;
@@ -235,7 +236,7 @@ export class RunModifier {
     try {
       await step();
     } catch (error) {
-      this.#warn(`what the modification had begun is not all taken back: ${textOf(error)}`);
+      this.#warn(`what the modification had begun is not all taken back: ${errorText(error)}`);
     }
   }
 
@@ -322,7 +323,7 @@ export class RunModifier {
       return undefined;
     } catch (error) {
       await backend.remove([name]);
-      return textOf(error);
+      return errorText(error);
     }
   }
 
@@ -432,8 +433,4 @@ function without(experiment: Experiment, nodes: readonly string[]): Experiment {
     nodes: experiment.nodes.filter(({ name }) => !nodes.includes(name)),
     programs: experiment.programs.filter(({ node }) => !nodes.includes(node)),
   };
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -3,7 +3,9 @@
 //
 //   F1. What was there before is written over, and is not ours to remove.
 //   F2. Where the disk does not take a packet, the file ends with the one before it.
+
 import { closeSync, ftruncateSync, openSync, rmSync, writeSync } from "node:fs";
+import { errorText } from "../../core/text.ts";
 import { networkLimits } from "../../network/network-limits.ts";
 import { PcapRecords } from "../../network/pcap-records.ts";
 import { exitCodes } from "../exit-codes.ts";
@@ -41,7 +43,7 @@ export class CaptureFile {
       this.#kept = { packets, bytes };
       return !isFull;
     } catch (error) {
-      this.#kept = { ...this.#kept, problem: textOf(error) };
+      this.#kept = { ...this.#kept, problem: errorText(error) };
       this.#truncate();
       return false;
     }
@@ -75,12 +77,10 @@ function openAt(path: string, how: "w" | "wx"): number | undefined {
     return openSync(path, how, 0o600);
   } catch (error) {
     const isThere = (error as NodeJS.ErrnoException).code === "EEXIST";
-    return isThere ? undefined : cannotWrite(path, textOf(error));
+    return isThere ? undefined : cannotWrite(path, errorText(error));
   }
 }
 
 function cannotWrite(path: string, why: string): never {
   throw new CommandError(exitCodes.cannotCreate, `cannot write ${path}: ${why}`);
 }
-
-const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The program eventsys_start: has the scheduler of each experiment that is up started, where it is
 // not there: run on boss after the machine of the schedulers was started anew. [EMULAB-EVENTS 7.5]
+
 import {
   connectDaemon,
   type ExperimentStatus,
@@ -8,6 +9,7 @@ import {
   type StateDirectory,
 } from "../../boss/index.ts";
 import { callBoss, experimentMembers } from "../../client/boss.ts";
+import { errorText } from "../../core/text.ts";
 import { systemClock } from "../../host/clock.ts";
 import { text } from "../../wire/xmlrpc/index.ts";
 import { type Exit, helpFor, performExit } from "./exit.ts";
@@ -40,7 +42,7 @@ async function main(args: readonly string[]): Promise<Exit> {
       const { output } = await callBoss(ask, "experiment.eventsys_control", words);
       lines.push(`${pid}/${eid}: ${output === "" ? "started" : output}\n`);
     } catch (error) {
-      problems.push(`eventsys_start: ${pid}/${eid}: ${textOf(error)}\n`);
+      problems.push(`eventsys_start: ${pid}/${eid}: ${errorText(error)}\n`);
     }
   }
   const code = problems.length === 0 ? 0 : failed;
@@ -63,12 +65,8 @@ function misused(complaint: string): Exit {
   return { kind: "exit", code: failed, stderr: `${complaint}\n${usage}` };
 }
 
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
 performExit(
   await main(process.argv.slice(2)).catch((error: unknown): Exit => {
-    return { kind: "exit", code: failed, stderr: `eventsys_start: ${textOf(error)}\n` };
+    return { kind: "exit", code: failed, stderr: `eventsys_start: ${errorText(error)}\n` };
   }),
 );

@@ -6,6 +6,7 @@
 //   F1. A reader sees the old file or the new one, never half of one; two writers never lose a row.
 //   F2. A door that has seen the file once asks for tokens until it ends, also when the file is
 //       gone or cannot be read: then nobody is let in.
+
 import {
   closeSync,
   fstatSync,
@@ -17,6 +18,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { z } from "zod";
+import { errorText } from "../../core/text.ts";
 import type { Logger } from "../../host/logger.ts";
 import { roles } from "../../wire/link/roles.ts";
 import type { TokenRow, TokenSource } from "./tokens.ts";
@@ -46,7 +48,7 @@ export function readTokens(path: string): readonly TokenRow[] | undefined {
     descriptor = openSync(path, "r");
   } catch (error) {
     if (codeOf(error) === "ENOENT") return undefined;
-    throw new TokenFileError(`cannot read the tokens: ${textOf(error)}`);
+    throw new TokenFileError(`cannot read the tokens: ${errorText(error)}`);
   }
   try {
     if ((fstatSync(descriptor).mode & 0o077) !== 0) {
@@ -76,7 +78,7 @@ export function changeTokens(
     const isHeld = codeOf(error) === "EEXIST";
     const why = isHeld
       ? `somebody else is changing the tokens; if nobody is, remove ${next}`
-      : `cannot write the tokens: ${textOf(error)}`;
+      : `cannot write the tokens: ${errorText(error)}`;
     throw new TokenFileError(why);
   }
   try {
@@ -128,7 +130,7 @@ export class TokenFile implements TokenSource {
       if (rows !== undefined || this.#rows === undefined) return rows;
       this.#logger.log("error", `${this.#path} is gone; nobody is let in until it is back`);
     } catch (error) {
-      this.#logger.log("error", `nobody is let in: ${textOf(error)}`);
+      this.#logger.log("error", `nobody is let in: ${errorText(error)}`);
     }
     return new Map();
   }
@@ -140,7 +142,7 @@ function versionOf(path: string): string {
     const found = statSync(path, { throwIfNoEntry: false, bigint: true });
     return found === undefined ? "" : `${found.ino} ${found.size} ${found.mtimeNs} ${found.mode}`;
   } catch (error) {
-    return textOf(error);
+    return errorText(error);
   }
 }
 
@@ -150,8 +152,4 @@ function toMap(rows: readonly TokenRow[] | undefined): ReadonlyMap<string, Token
 
 function codeOf(error: unknown): unknown {
   return error instanceof Error && "code" in error ? error.code : undefined;
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -5,6 +5,7 @@
 //
 //   B1. Nothing is started on any host before all hosts answer and all nodes have a place.
 //   B2. Whatever happens, every agent is ended; it ends all that it has started.
+import { errorText } from "../../core/text.ts";
 import {
   type BackendOptions,
   type NodeBackend,
@@ -126,7 +127,7 @@ async function connectAll(
   const failures: string[] = [];
   for (const [index, result] of results.entries()) {
     if (result.status === "fulfilled") hosts.push(result.value);
-    else failures.push(`${wish.hosts[index]?.name} (${textOf(result.reason)})`);
+    else failures.push(`${wish.hosts[index]?.name} (${errorText(result.reason)})`);
   }
   if (failures.length === 0) return;
   const which = failures.length === 1 ? "this host" : "these hosts";
@@ -196,7 +197,7 @@ async function bringUp(
   const standIns = own.flatMap((name) => servers.nodes.get(name) ?? []);
   host.allow(plan, new Map(standIns.map(({ name, calledAt }) => [name, calledAt])));
   const answer = await host.link.ask({ kind: "bring-up", plan }).catch((error: unknown) => {
-    throw new NodesError(`the nodes on ${host.name} cannot be set up: ${textOf(error)}`);
+    throw new NodesError(`the nodes on ${host.name} cannot be set up: ${errorText(error)}`);
   });
   const up = readBroughtUp(answer, own);
   if (up === undefined) throw new NodesError(`${host.name} does not say what it brought up`);
@@ -232,10 +233,6 @@ function planAgent(
     doorPort: doorPortOf(options),
     hasFiles: options.projectFiles !== undefined,
   };
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 class RemoteBackend implements NodeBackend {
@@ -303,7 +300,7 @@ class RemoteBackend implements NodeBackend {
         const left = await host.collect(collectMs);
         if (Array.isArray(left)) for (const text of left) host.warn(String(text));
       } catch (error) {
-        const text = `not all that nodes of ${host.name} wrote has come: ${textOf(error)}`;
+        const text = `not all that nodes of ${host.name} wrote has come: ${errorText(error)}`;
         onMessage("warning", null, text);
       }
     }
