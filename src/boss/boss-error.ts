@@ -61,8 +61,3 @@ export class BossError extends Error {
     return !indefinite.includes(this.code);
   }
 }
-
-/** The text of anything that was thrown. */
-export function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The client's end of the daemon's socket: one connection, one request.
 import { connect, type Socket } from "node:net";
+import { errorText } from "../core/text.ts";
 import type { Clock } from "../host/clock.ts";
-import { BossError, textOf } from "./boss-error.ts";
+import { BossError } from "./boss-error.ts";
 import { defaultBossLimits, welcomeMsMax } from "./limits.ts";
 import type { Answer, Request } from "./protocol.ts";
 import { formatLine, isAnswer, LineReader, protocolFormat } from "./protocol.ts";
@@ -57,7 +58,8 @@ function open(path: string): Promise<Socket | undefined> {
       // Nothing there, a dead daemon's socket, or one that is closing.
       const isAway = ["ENOENT", "ECONNREFUSED", "ECONNRESET", "EPIPE"].includes(error.code ?? "");
       if (isAway) resolve(undefined);
-      else reject(new BossError("STATE_DIRECTORY", `cannot connect to ${path}: ${textOf(error)}`));
+      else
+        reject(new BossError("STATE_DIRECTORY", `cannot connect to ${path}: ${errorText(error)}`));
     });
   });
 }
@@ -78,7 +80,7 @@ class Link implements DaemonLink {
       try {
         for (const frame of this.#reader.push(chunk)) this.#onFrame(frame);
       } catch (error) {
-        this.fail(error instanceof Error ? error : new Error(textOf(error)));
+        this.fail(error instanceof Error ? error : new Error(errorText(error)));
       }
     });
     socket.on("error", () => socket.destroy());

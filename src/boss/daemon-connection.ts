@@ -3,13 +3,14 @@
 // it was waiting for, and nothing else.
 import type { Socket } from "node:net";
 import { basename, join } from "node:path";
+import { errorText } from "../core/text.ts";
 import { answer, type XmlRpcService } from "../edges/xmlrpc/index.ts";
 import type { Cancel, Clock } from "../host/clock.ts";
 import type { Logger } from "../host/logger.ts";
 import { isRunOutput } from "../testbed/agents/program-files.ts";
 import { outputDirectory } from "../testbed/record/words.ts";
 import { auditRequest } from "./audit.ts";
-import { BossError, textOf } from "./boss-error.ts";
+import { BossError } from "./boss-error.ts";
 import type { Modified } from "./experiment-views.ts";
 import type { Experiments } from "./experiments.ts";
 import type { BossLimits } from "./limits.ts";
@@ -231,9 +232,11 @@ export class DaemonConnection {
 
   #fail(error: unknown): void {
     const known = error instanceof BossError;
-    if (!known) this.#options.logger.log("error", `a fault of Muster: ${textOf(error)}`);
+    if (!known) this.#options.logger.log("error", `a fault of Muster: ${errorText(error)}`);
     const code = known ? error.code : "INTERNAL";
-    const message = known ? error.message : `a fault of Muster, please report it: ${textOf(error)}`;
+    const message = known
+      ? error.message
+      : `a fault of Muster, please report it: ${errorText(error)}`;
     this.#stage = "answering";
     void this.#send({ kind: "failed", code, message });
     this.#socket.end();

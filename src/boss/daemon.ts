@@ -6,6 +6,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import { userInfo } from "node:os";
 import { join } from "node:path";
 import type { Limits } from "../core/limits.ts";
+import { errorText } from "../core/text.ts";
 import { type DoorIdentity, XmlRpcDoor } from "../edges/xmlrpc/index.ts";
 import type { Clock } from "../host/clock.ts";
 import type { Logger } from "../host/logger.ts";
@@ -15,7 +16,7 @@ import type { MachinesWish } from "../testbed/machines/index.ts";
 import type { RunOptions } from "../testbed/run-options.ts";
 import type { Bus } from "../wire/event/bus.ts";
 import type { Network } from "../wire/networks.ts";
-import { BossError, textOf } from "./boss-error.ts";
+import { BossError } from "./boss-error.ts";
 import { DaemonConnection } from "./daemon-connection.ts";
 import { type ExperimentRow, ExperimentsDatabase } from "./database.ts";
 import { DatabaseControl, type SendToRun } from "./experiment-control.ts";
@@ -259,13 +260,13 @@ export class Daemon {
     try {
       rmSync(socket, { force: true });
     } catch (error) {
-      const message = `${socket} is no socket and cannot be taken away: ${textOf(error)}; remove it`;
+      const message = `${socket} is no socket and cannot be taken away: ${errorText(error)}; remove it`;
       throw new BossError("STATE_DIRECTORY", message);
     }
     const server = createServer((client) => this.#accept(client));
     await new Promise<void>((resolve, reject) => {
       server.once("error", (error) => {
-        const message = `cannot listen at ${socket}: ${textOf(error)}; check ${path}`;
+        const message = `cannot listen at ${socket}: ${errorText(error)}; check ${path}`;
         reject(new BossError("STATE_DIRECTORY", message));
       });
       server.listen(socket, resolve);
@@ -286,7 +287,7 @@ export class Daemon {
       this.xmlrpcPort = await this.#door.listen(address, port);
     } catch (error) {
       this.#server?.close();
-      throw new BossError("LISTEN", textOf(error));
+      throw new BossError("LISTEN", errorText(error));
     }
   }
 

@@ -7,9 +7,10 @@
 //   D2. One process has the file open at a time. [D13]
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { assert } from "../core/assert.ts";
+import { errorText } from "../core/text.ts";
 import type { Tables } from "../experiment/index.ts";
 import type { LinktestLevel } from "../experiment/model.ts";
-import { BossError, textOf } from "./boss-error.ts";
+import { BossError } from "./boss-error.ts";
 import type { BossLimits } from "./limits.ts";
 import type { LinkSetting } from "./link-overlay.ts";
 import { LinkSettingRows } from "./link-setting-rows.ts";
@@ -141,7 +142,7 @@ export class ExperimentsDatabase {
       this.#moved.length = 0;
       if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
       if (!isSqliteError(error)) throw error;
-      const message = `the experiments database refused it: ${textOf(error)}; check the disk`;
+      const message = `the experiments database refused it: ${errorText(error)}; check the disk`;
       throw new BossError("DATABASE", message, { cause: error });
     }
   }

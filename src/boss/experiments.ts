@@ -10,6 +10,7 @@ import { mkdirSync, readdirSync, rmdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { assert } from "../core/assert.ts";
 import type { Limits } from "../core/limits.ts";
+import { errorText } from "../core/text.ts";
 import type { Experiment } from "../experiment/index.ts";
 import type { Clock } from "../host/clock.ts";
 import { newIncarnation, newRunId } from "../host/ids.ts";
@@ -26,7 +27,7 @@ import type { NodeWatch } from "../testbed/node-boot.ts";
 import type { EventControl } from "../testbed/open-run-events.ts";
 import { pickReasons } from "../testbed/record/verdict.ts";
 import type { RunOptions } from "../testbed/run-options.ts";
-import { BossError, textOf } from "./boss-error.ts";
+import { BossError } from "./boss-error.ts";
 import type { Definition, ExperimentRow, ExperimentsDatabase, RunRow } from "./database.ts";
 import {
   describeModification,
@@ -401,7 +402,7 @@ export class Experiments {
     try {
       act();
     } catch (error) {
-      this.#options.logger.log("error", `${name}: ${textOf(error)}`);
+      this.#options.logger.log("error", `${name}: ${errorText(error)}`);
     }
   }
 
@@ -428,7 +429,7 @@ export class Experiments {
         number = Math.max(number, (runNumberOf(name) ?? 0) + 1);
       while (!makeDirectory(join(parent, `${number}`))) number += 1;
     } catch (error) {
-      const message = `cannot make a directory in ${parent}: ${textOf(error)}; check the disk and its permissions`;
+      const message = `cannot make a directory in ${parent}: ${errorText(error)}; check the disk and its permissions`;
       throw new BossError("STATE_DIRECTORY", message);
     }
     const facts = { number, directory: join(parent, `${number}`), runId: newRunId(), seed };

@@ -2,7 +2,7 @@
 // The experiments database and the daemon that keeps it.
 
 export { BossBus, bossObjects } from "./boss-bus.ts";
-export { BossError, type BossErrorCode, textOf } from "./boss-error.ts";
+export { BossError, type BossErrorCode } from "./boss-error.ts";
 export { Daemon, type DaemonOptions, type LinktestPlace, type XmlRpcPlace } from "./daemon.ts";
 export { connectDaemon, type DaemonLink } from "./daemon-client.ts";
 export {

@@ -8,7 +8,7 @@
 import type { Dirent, Stats } from "node:fs";
 import { lstat, readdir, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { textOf } from "./boss-error.ts";
+import { errorText } from "../core/text.ts";
 import { runsDirectory, type StateDirectory } from "./state-directory.ts";
 
 export interface StoredRun {
@@ -102,7 +102,7 @@ export async function removeRun({ directory }: StoredRun): Promise<string | unde
     await rm(directory, { recursive: true, force: true });
     return undefined;
   } catch (error) {
-    return textOf(error);
+    return errorText(error);
   }
 }
 

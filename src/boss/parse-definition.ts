@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Reads the text of an experiment file away from the serving loop (parse-worker.ts).
 import { Worker } from "node:worker_threads";
+import { errorText } from "../core/text.ts";
 import type { Experiment, Tables } from "../experiment/index.ts";
 import { describeSystemError } from "../testbed/nodes/system-programs.ts";
-import { BossError, textOf } from "./boss-error.ts";
+import { BossError } from "./boss-error.ts";
 
 export type NameKind = "pid" | "eid";
 
@@ -60,7 +61,7 @@ export function parseDefinition(
     thread.once("error", (error: Error) => {
       const message = `${request.file} was not read: ${describeSystemError(error)}`;
       if (error.message.includes("EMFILE")) reject(new BossError("LIMIT", message));
-      else fail(textOf(error));
+      else fail(errorText(error));
     });
     thread.once("exit", (code) => {
       signal?.removeEventListener("abort", abandon);

@@ -4,11 +4,11 @@
 // harmless. Never blocks and never fails a run: the record is what counts.
 import { appendFile } from "node:fs/promises";
 import { join } from "node:path";
+import { errorText } from "../core/text.ts";
 import type { Clock } from "../host/clock.ts";
 import { createEventLines } from "../testbed/record/event-text.ts";
 import type { Line } from "../testbed/record/words.ts";
 import type { RunEvent } from "../testbed/run-event.ts";
-import { textOf } from "./boss-error.ts";
 
 export const progressFile = "progress.log";
 
@@ -85,7 +85,7 @@ export class ProgressLog {
       .catch((error: unknown) => {
         if (this.#failed) return;
         this.#failed = true;
-        this.#options.onError(`cannot write ${this.#path}: ${textOf(error)}`);
+        this.#options.onError(`cannot write ${this.#path}: ${errorText(error)}`);
       });
   }
 }

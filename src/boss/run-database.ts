@@ -6,11 +6,11 @@
 //   R2. It is opened when the run is on its way: starting does not wait for it.
 import { userInfo } from "node:os";
 import { join } from "node:path";
+import { errorText } from "../core/text.ts";
 import type { Experiment, Tables } from "../experiment/index.ts";
 import type { Clock } from "../host/clock.ts";
 import type { RunResult } from "../testbed/record/result-model.ts";
 import type { RunEvent } from "../testbed/run-event.ts";
-import { textOf } from "./boss-error.ts";
 import { type Definition, ExperimentsDatabase } from "./database.ts";
 import { resolveBossLimits } from "./limits.ts";
 import { isTimeZero } from "./live-run.ts";
@@ -73,7 +73,7 @@ export class RunDatabase {
       act();
     } catch (error) {
       this.#hasFailed = true;
-      this.#options.onError(`${databaseFile} is not complete: ${textOf(error)}`);
+      this.#options.onError(`${databaseFile} is not complete: ${errorText(error)}`);
     }
   }
 }

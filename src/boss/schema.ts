@@ -5,7 +5,8 @@ import { accessSync, constants } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { assert } from "../core/assert.ts";
-import { BossError, textOf } from "./boss-error.ts";
+import { errorText } from "../core/text.ts";
+import { BossError } from "./boss-error.ts";
 import { migrations } from "./migrations.ts";
 
 /** "MUST": what tells the file from those of other programs, in its header. */
@@ -100,7 +101,7 @@ function damaged(file: string, why: string): string {
 }
 
 function openMessage(file: string, error: unknown): string {
-  const text = textOf(error);
+  const text = errorText(error);
   if (/locked/.test(text)) return `${file} ${inUse}; stop it, or choose another with --state`;
   if (/not a database|malformed/.test(text)) return damaged(file, text);
   // SQLite calls a read-only disk an I/O error.

@@ -10,6 +10,7 @@
 //       to that in which `swapped` is heard: in the order of the bus, so that nothing said of a
 //       node is heard after it has gone.
 import { assert } from "../core/assert.ts";
+import { errorText } from "../core/text.ts";
 import type { Cancel, Clock } from "../host/clock.ts";
 import type { Logger } from "../host/logger.ts";
 import type { Bus, BusPlace, Subscribed } from "../wire/event/bus.ts";
@@ -21,7 +22,6 @@ import {
   everyBossEvent,
   readBossEvent,
 } from "./boss-bus.ts";
-import { textOf } from "./boss-error.ts";
 import type { ExperimentRow, ExperimentsDatabase } from "./database.ts";
 import { overdueSweepMs } from "./limits.ts";
 import { type NodeRow, nodeIdOf } from "./node-rows.ts";
@@ -109,7 +109,7 @@ export class StateDaemon implements StateWaits {
     try {
       if (state === "swapping") this.#shutDown(name);
     } catch (error) {
-      this.#warn(`the nodes of ${name}: ${textOf(error)}`);
+      this.#warn(`the nodes of ${name}: ${errorText(error)}`);
     }
     this.#say(bossObjects.experimentState, name, state);
   }
@@ -124,7 +124,7 @@ export class StateDaemon implements StateWaits {
       if (database.nodes.find(nodeId) === undefined) this.#putNode(row, vname);
       database.nodes.setAddress(nodeId, address);
     } catch (error) {
-      this.#warn(`the node ${nodeId}: ${textOf(error)}`);
+      this.#warn(`the node ${nodeId}: ${errorText(error)}`);
     }
     this.#say(bossObjects.nodeState, nodeId, "BOOTING" satisfies NodeState);
   }
@@ -164,7 +164,7 @@ export class StateDaemon implements StateWaits {
         onEnd: (reason, end) => {
           if (this.#isClosed) return;
           this.#warn(`the state daemon was left behind (${reason}); it goes on from there`);
-          this.#subscribe(end).catch((error: unknown) => this.#warn(textOf(error)));
+          this.#subscribe(end).catch((error: unknown) => this.#warn(errorText(error)));
         },
       },
     );
@@ -178,7 +178,7 @@ export class StateDaemon implements StateWaits {
       else if (objectType === bossObjects.control) this.#applyControl(objectName, eventType);
       else this.#applyExperiment(objectName, eventType);
     } catch (error) {
-      this.#warn(`${objectType} ${objectName} ${eventType}: ${textOf(error)}`);
+      this.#warn(`${objectType} ${objectName} ${eventType}: ${errorText(error)}`);
     }
   }
 
@@ -285,7 +285,7 @@ export class StateDaemon implements StateWaits {
   #say(objectType: string, objectName: string, eventType: string): void {
     const notification = bossNotification({ objectType, objectName, eventType });
     this.bus.publish(notification).catch((error: unknown) => {
-      this.#warn(`${objectType} ${objectName} ${eventType} was not said: ${textOf(error)}`);
+      this.#warn(`${objectType} ${objectName} ${eventType} was not said: ${errorText(error)}`);
     });
   }
 

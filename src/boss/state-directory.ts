@@ -6,7 +6,8 @@
 import { existsSync, mkdirSync, type Stats, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
-import { BossError, textOf } from "./boss-error.ts";
+import { errorText } from "../core/text.ts";
+import { BossError } from "./boss-error.ts";
 import { socketPathBytesMax } from "./limits.ts";
 
 /** Name of the experiments database in its directory. */
@@ -86,7 +87,7 @@ function makeLevels(path: string): void {
 function describe(error: unknown): string {
   const code = error instanceof Error && "code" in error ? error.code : "";
   if (code === "EROFS") return "its file system is read-only";
-  return code === "ENOENT" ? "nothing can be made there" : textOf(error);
+  return code === "ENOENT" ? "nothing can be made there" : errorText(error);
 }
 
 /**
@@ -116,7 +117,7 @@ function examine(path: string, who: "daemon" | "client"): string | undefined {
   try {
     found = statSync(path, { throwIfNoEntry: false });
   } catch (error) {
-    return `cannot use ${path}: ${textOf(error)}; choose another with --state`;
+    return `cannot use ${path}: ${errorText(error)}; choose another with --state`;
   }
   if (found === undefined) return "";
   if (!found.isDirectory()) return `${path} is not a directory; choose another with --state`;

@@ -7,6 +7,7 @@ import { createReadStream } from "node:fs";
 import { mkdir, open } from "node:fs/promises";
 import { join } from "node:path";
 import { createInbox, type Msg } from "@nats-io/transport-node";
+import { errorText } from "../core/text.ts";
 import {
   type BackedUpLog,
   type BackupList,
@@ -16,7 +17,7 @@ import {
   type SavedLog,
 } from "./backup.ts";
 import { type LogClock, LogError } from "./log.ts";
-import { closeNats, connectNats, type NatsLink, textOf } from "./nats-connection.ts";
+import { closeNats, connectNats, type NatsLink } from "./nats-connection.ts";
 import { natsBackupChunkBytes, natsBackupSilenceMs } from "./nats-limits.ts";
 import { type NatsPlace, placeOfShard } from "./nats-place.ts";
 import { openNatsSnapshots } from "./nats-snapshots.ts";
@@ -113,7 +114,7 @@ async function saveAtOnce(
 }
 
 function noLog(stream: string, error: unknown): LogError {
-  const message = `NATS has no log ${stream} (${textOf(error)}); check the name of the log`;
+  const message = `NATS has no log ${stream} (${errorText(error)}); check the name of the log`;
   return new LogError(message, { definite: true, cause: error });
 }
 
@@ -276,7 +277,7 @@ async function ask<T>(link: NatsLink, what: string, request: unknown): Promise<T
   try {
     answer = await link.connection.request(`$JS.API.${what}`, text, { timeout });
   } catch (error) {
-    const message = `NATS does not answer ${what}: ${textOf(error)}`;
+    const message = `NATS does not answer ${what}: ${errorText(error)}`;
     throw new LogError(message, { definite: false, cause: error });
   }
   const value = answer.json<T>();

@@ -6,10 +6,11 @@
 //   `muster.STREAM.BUS.heard.>`  said by the stream, with the sequence, when it is stored
 import { JetStreamApiError, type StreamInfo } from "@nats-io/jetstream";
 import { nanos } from "@nats-io/transport-node";
+import { errorText } from "../core/text.ts";
 import type { BusLimits } from "./bus-limits.ts";
 import { type LogClock, LogError } from "./log.ts";
 import { natsStandMs } from "./nats-bus-limits.ts";
-import { explainRights, type NatsLink, textOf } from "./nats-connection.ts";
+import { explainRights, type NatsLink } from "./nats-connection.ts";
 import { askUntilLed } from "./nats-patience.ts";
 import { type NatsPlace, wrong } from "./nats-place.ts";
 import { natsFormat, notFound } from "./nats-stream.ts";
@@ -55,7 +56,7 @@ export async function openBusStream(options: BusStreamOptions): Promise<StreamIn
     if (error instanceof LogError) throw error;
     const lack = explainRights(error);
     if (lack !== undefined) throw wrong(lack);
-    const text = textOf(error);
+    const text = errorText(error);
     const advice = adviceFor(text, place, limits);
     throw new LogError(`the stream ${stream} of NATS cannot be used (${text}); ${advice}`, {
       ...{ definite: true, cause: error },
@@ -96,13 +97,13 @@ async function makeStream(options: BusStreamOptions, tries = 1): Promise<void> {
   await adding.catch(async (error: unknown) => {
     // 10058: it is there by now, and is another's.
     if (error instanceof JetStreamApiError && error.code === 10_058) return;
-    if (!/jetstream is not enabled|timeout/i.test(textOf(error))) throw error;
-    if (tries < makeTriesMax && /timeout/i.test(textOf(error))) {
+    if (!/jetstream is not enabled|timeout/i.test(errorText(error))) throw error;
+    if (tries < makeTriesMax && /timeout/i.test(errorText(error))) {
       const known = await askUntilLed(clock, () => streams.info(name).catch(notFound));
       if (known === undefined) await makeStream(options, tries + 1);
       return;
     }
-    const why = `the stream ${name} of NATS is not there, and cannot be made (${textOf(error)})`;
+    const why = `the stream ${name} of NATS is not there, and cannot be made (${errorText(error)})`;
     throw wrong(`${why}; start a server first whose account has the right to`);
   });
   await new Promise<void>((resolve) => {

@@ -7,6 +7,7 @@
 // What is lost and what is not: nats-feed.ts. Queues and slow subscribers: bus-subscription.ts.
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { createInbox, type NatsConnection } from "@nats-io/transport-node";
+import { errorText } from "../core/text.ts";
 import type {
   Bus,
   BusPlace,
@@ -43,7 +44,7 @@ import {
   type StreamStand,
   standOf,
 } from "./nats-bus-stream.ts";
-import { closeNats, connectNats, type NatsLink, textOf } from "./nats-connection.ts";
+import { closeNats, connectNats, type NatsLink } from "./nats-connection.ts";
 import { NatsFeed, type NatsFeedOptions } from "./nats-feed.ts";
 import { natsAckMs } from "./nats-limits.ts";
 import { addressPart, encodeNotification } from "./nats-notification.ts";
@@ -226,7 +227,7 @@ export class NatsBus implements Bus {
       } catch (error) {
         this.#checkOpen();
         if (this.#clock.nowUs() > giveUpUs) {
-          throw unavailable(`the stream of the bus does not answer (${textOf(error)})`);
+          throw unavailable(`the stream of the bus does not answer (${errorText(error)})`);
         }
       }
       await this.#pause();

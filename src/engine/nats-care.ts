@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // How the streams of a log on NATS are kept now, while servers run: others can change, purge and
 // delete them, and nobody tells the servers.
+import { errorText } from "../core/text.ts";
 import { LogError, type LogExamined } from "./log.ts";
-import { type NatsLink, textOf } from "./nats-connection.ts";
+import type { NatsLink } from "./nats-connection.ts";
 import type { NatsPlace } from "./nats-place.ts";
 import { notFound, objectToKeeping, objectToReplicas, type StreamWish } from "./nats-stream.ts";
 
@@ -42,7 +43,7 @@ export async function examineNats(
       snapshots: snapshots && `${snapshots.first_seq} ${snapshots.last_seq} ${snapshots.messages}`,
     };
   } catch (error) {
-    const message = `NATS does not say how the log is kept: ${textOf(error)}`;
+    const message = `NATS does not say how the log is kept: ${errorText(error)}`;
     throw new LogError(message, { definite: true, cause: error });
   }
 }

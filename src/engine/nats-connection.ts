@@ -14,6 +14,7 @@ import {
   type NatsConnection,
   type TlsOptions,
 } from "@nats-io/transport-node";
+import { errorText } from "../core/text.ts";
 import { LogError } from "./log.ts";
 import {
   natsCommandBytesMax,
@@ -91,7 +92,7 @@ export async function askManager<T>(
     } catch (error) {
       const isSaid = isUnled(error);
       leftMs -= isSaid ? natsOpenPauseMs : natsConnectMs;
-      if (leftMs <= 0 || !(isSaid || /timeout/i.test(textOf(error)))) throw error;
+      if (leftMs <= 0 || !(isSaid || /timeout/i.test(errorText(error)))) throw error;
       if (isSaid) await pause(natsOpenPauseMs);
     }
   }
@@ -99,7 +100,7 @@ export async function askManager<T>(
 
 /** A broker of a cluster in which nobody leads JetStream, as with fewer than half of them. */
 function isUnled(error: unknown): boolean {
-  return /temporarily unavailable/i.test(textOf(error));
+  return /temporarily unavailable/i.test(errorText(error));
 }
 
 function connectionOptions(place: NatsPlace): ConnectionOptions {
@@ -129,7 +130,7 @@ function readCredentials(file: string): Authenticator {
     authenticator("what a broker would have signed");
   } catch (error) {
     const form = "give a file with a user's JWT and the seed of its key, as nsc writes it";
-    throw wrong(`${file} has no credentials for NATS (${textOf(error)}); ${form}`);
+    throw wrong(`${file} has no credentials for NATS (${errorText(error)}); ${form}`);
   }
   return authenticator;
 }
@@ -180,7 +181,7 @@ export function explainStart(
   error: unknown,
 ): LogError {
   const at = servers.join(", ");
-  const text = textOf(error);
+  const text = errorText(error);
   const name = error instanceof Error ? error.name : "";
   const because = (message: string, isAway: boolean): LogError =>
     new LogError(message, { definite: true, cause: error, isAway });
@@ -216,13 +217,9 @@ export function explainStart(
 /** @returns undefined where it is not for want of a right */
 export function explainRights(error: unknown): string | undefined {
   const pattern = /permissions violation for (publish|subscription) to "([^"]+)"/i;
-  const [, what = "", subject] = pattern.exec(textOf(error)) ?? [];
+  const [, what = "", subject] = pattern.exec(errorText(error)) ?? [];
   if (subject === undefined) return undefined;
   const right = /publish/i.test(what) ? "publish" : "subscribe";
   const where = "the accounts in docs/guides/three-servers.md have what is needed";
   return `the user that NATS let in may not ${right} ${subject}; give it that right: ${where}`;
-}
-
-export function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -16,11 +16,12 @@
 //       with what is read.
 import type { JetStreamManager } from "@nats-io/jetstream";
 import type { Msg, Subscription } from "@nats-io/transport-node";
+import { errorText } from "../core/text.ts";
 import type { Notification } from "../wire/event/notification.ts";
 import type { LogClock } from "./log.ts";
 import { natsBusRetryMs, natsStandMs, natsSubjectsMax } from "./nats-bus-limits.ts";
 import { type NatsBusNames, type StreamStand, standOf } from "./nats-bus-stream.ts";
-import { type NatsLink, textOf } from "./nats-connection.ts";
+import type { NatsLink } from "./nats-connection.ts";
 import { readStored } from "./nats-notification.ts";
 import { NatsReader } from "./nats-reader.ts";
 import type { RingItem } from "./notification-ring.ts";
@@ -159,7 +160,7 @@ export class NatsFeed {
       onStream(true, "");
       return stand;
     } catch (error) {
-      if (!this.#isClosed) onStream(false, textOf(error));
+      if (!this.#isClosed) onStream(false, errorText(error));
       throw error;
     }
   }

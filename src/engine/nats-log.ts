@@ -13,9 +13,10 @@
 import { type JetStreamClient, jetstream, type PubAck } from "@nats-io/jetstream";
 import { headers, type MsgHdrs } from "@nats-io/transport-node";
 import type { Entry, LogEntry } from "../core/command.ts";
+import { errorText } from "../core/text.ts";
 import { type Log, type LogClock, LogError, type LogExamined, type LogReader } from "./log.ts";
 import { examineNats, snapshotsOf, topicsOf } from "./nats-care.ts";
-import { closeNats, connectNats, isOlder, type NatsLink, textOf } from "./nats-connection.ts";
+import { closeNats, connectNats, isOlder, type NatsLink } from "./nats-connection.ts";
 import { cutEntry } from "./nats-entry.ts";
 import {
   natsAckMs,
@@ -141,7 +142,7 @@ export class NatsLog implements Log {
       return (await link.manager.streams.delete(place.stream).catch(notFound)) === true;
     } catch (error) {
       if (error instanceof LogError) throw error;
-      const message = `NATS does not remove the stream ${place.stream}: ${textOf(error)}`;
+      const message = `NATS does not remove the stream ${place.stream}: ${errorText(error)}`;
       throw new LogError(message, { definite: false, cause: error });
     } finally {
       await closeNats(link.connection);
@@ -192,7 +193,7 @@ export class NatsLog implements Log {
     try {
       return (await this.#link.manager.streams.info(this.#stream)).state.last_seq;
     } catch (error) {
-      throw new LogError(`NATS does not say where the log ends: ${textOf(error)}`, {
+      throw new LogError(`NATS does not say where the log ends: ${errorText(error)}`, {
         ...{ definite: true, cause: error },
       });
     }
@@ -207,7 +208,7 @@ export class NatsLog implements Log {
     try {
       await this.#link.manager.streams.purge(this.#stream, { seq: through + 1 });
     } catch (error) {
-      const message = `NATS does not cut the log: ${textOf(error)}`;
+      const message = `NATS does not cut the log: ${errorText(error)}`;
       throw new LogError(message, { definite: false, cause: error });
     }
   }
@@ -234,7 +235,7 @@ export class NatsLog implements Log {
     try {
       return await this.append({ format: 1, batches: [] });
     } catch (error) {
-      throw new LogError(`the log on NATS does not take its mark: ${textOf(error)}`, {
+      throw new LogError(`the log on NATS does not take its mark: ${errorText(error)}`, {
         ...{ definite: true, cause: error },
       });
     }

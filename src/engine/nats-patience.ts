@@ -3,8 +3,8 @@
 // there before its brokers have a leader: until then nobody answers for it. Decides which errors
 // mean that, and for how long it is asked again.
 import { JetStreamApiError, type StreamInfo } from "@nats-io/jetstream";
+import { errorText } from "../core/text.ts";
 import type { LogClock } from "./log.ts";
-import { textOf } from "./nats-connection.ts";
 import { natsOpenMs, natsOpenPauseMs } from "./nats-limits.ts";
 
 /** JetStream is temporarily unavailable: its brokers have no leader. */
@@ -31,7 +31,7 @@ export function checkMade(info: StreamInfo | undefined): StreamInfo {
 export function isLeaderless(error: unknown): boolean {
   if (error instanceof JetStreamApiError) return error.code === unavailableCode;
   if (error instanceof NoLeader) return true;
-  return /timeout|no responders|jetstream is not enabled|503/i.test(textOf(error));
+  return /timeout|no responders|jetstream is not enabled|503/i.test(errorText(error));
 }
 
 /** Asks until there is an answer, for `natsOpenMs`; then it fails with the last error. */

@@ -6,9 +6,10 @@
 import { type JetStreamClient, jetstream } from "@nats-io/jetstream";
 import { headers } from "@nats-io/transport-node";
 import type { PayloadRef } from "../core/command.ts";
+import { errorText } from "../core/text.ts";
 import { type LogClock, LogError } from "./log.ts";
 import { topicsOf } from "./nats-care.ts";
-import { closeNats, connectNats, type NatsLink, textOf } from "./nats-connection.ts";
+import { closeNats, connectNats, type NatsLink } from "./nats-connection.ts";
 import {
   natsAckMs,
   natsDeletionsMax,
@@ -172,7 +173,7 @@ export class NatsPayloads implements Payloads {
       const { streams } = this.#link.manager;
       return (await askUntilLed(this.#clock, () => streams.info(this.#stream, asked))).state;
     } catch (error) {
-      const message = `NATS does not say what topics it has: ${textOf(error)}`;
+      const message = `NATS does not say what topics it has: ${errorText(error)}`;
       throw new LogError(message, { definite: true, cause: error });
     }
   }
@@ -188,7 +189,7 @@ export class NatsPayloads implements Payloads {
       return checkMessage(found?.data, place);
     } catch (error) {
       if (error instanceof LogError) throw error;
-      throw new LogError(`NATS does not give message ${place.id}: ${textOf(error)}`, {
+      throw new LogError(`NATS does not give message ${place.id}: ${errorText(error)}`, {
         ...{ definite: false, cause: error },
       });
     }

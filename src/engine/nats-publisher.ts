@@ -8,10 +8,10 @@
 //   U3. What was on its way when the connection went may be stored: `unavailable`, and the sender
 //       decides. What JetStream has acknowledged is stored.
 import { JetStreamApiError, type JetStreamClient } from "@nats-io/jetstream";
+import { errorText } from "../core/text.ts";
 import { BusError } from "../wire/event/bus.ts";
 import type { LogClock } from "./log.ts";
 import { natsPublishingBytesMax } from "./nats-bus-limits.ts";
-import { textOf } from "./nats-connection.ts";
 import { natsAckMs } from "./nats-limits.ts";
 
 interface Publication {
@@ -112,7 +112,7 @@ export class NatsPublisher {
 }
 
 function explain(error: unknown): BusError {
-  const text = textOf(error);
+  const text = errorText(error);
   if (error instanceof JetStreamApiError) {
     return new BusError("refused", `NATS refused the notification (${text})`);
   }

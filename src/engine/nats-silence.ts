@@ -4,7 +4,8 @@
 // answers no question about JetStream any more, also when there is room again, and lets in who
 // comes; what has no majority of its brokers looks the same.
 import type { NatsConnection } from "@nats-io/transport-node";
-import { closeNats, connectOnce, textOf } from "./nats-connection.ts";
+import { errorText } from "../core/text.ts";
+import { closeNats, connectOnce } from "./nats-connection.ts";
 import type { NatsPlace } from "./nats-place.ts";
 
 /** How long it may take to answer, milliseconds. */
@@ -59,7 +60,7 @@ export class NatsSilence {
       if (storageMax < 0 || storage < storageMax) return undefined;
       return `the account has used all of its ${storageMax} bytes there: give it more`;
     } catch (error) {
-      return /timeout/i.test(textOf(error)) ? silentBecause(connection) : undefined;
+      return /timeout/i.test(errorText(error)) ? silentBecause(connection) : undefined;
     } finally {
       await closeNats(connection);
     }

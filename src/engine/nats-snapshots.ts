@@ -8,6 +8,7 @@ import {
   jetstream,
 } from "@nats-io/jetstream";
 import { headers, type MsgHdrs } from "@nats-io/transport-node";
+import { errorText } from "../core/text.ts";
 import { type LogClock, LogError } from "./log.ts";
 import {
   MessageSnapshots,
@@ -15,7 +16,7 @@ import {
   type StoredMessage,
 } from "./message-snapshots.ts";
 import { snapshotsOf } from "./nats-care.ts";
-import { closeNats, connectNats, type NatsLink, textOf } from "./nats-connection.ts";
+import { closeNats, connectNats, type NatsLink } from "./nats-connection.ts";
 import { natsAckMs } from "./nats-limits.ts";
 import { askUntilLed } from "./nats-patience.ts";
 import type { NatsPlace } from "./nats-place.ts";
@@ -136,7 +137,7 @@ class NatsMessages implements SnapshotMessages {
     try {
       return await act();
     } catch (error) {
-      const message = `the stream ${this.#stream} of NATS does not ${what}: ${textOf(error)}`;
+      const message = `the stream ${this.#stream} of NATS does not ${what}: ${errorText(error)}`;
       throw new LogError(message, { definite: false, cause: error });
     }
   }

@@ -4,8 +4,9 @@
 // nothing else that we could write.
 import { JetStreamApiError, type StreamInfo } from "@nats-io/jetstream";
 import type { Shard } from "../core/shard.ts";
+import { errorText } from "../core/text.ts";
 import { type LogClock, LogError } from "./log.ts";
-import { explainRights, type NatsLink, textOf } from "./nats-connection.ts";
+import { explainRights, type NatsLink } from "./nats-connection.ts";
 import { natsOpenMs } from "./nats-limits.ts";
 import { askUntilLed, checkLed, checkMade, isLeaderless } from "./nats-patience.ts";
 import { type NatsPlace, wrong } from "./nats-place.ts";
@@ -182,7 +183,7 @@ export function shardCountOf({ config: { name, description = "" } }: StreamInfo)
 }
 
 function explainStream(name: string, replicas: number, error: unknown): string {
-  const text = textOf(error);
+  const text = errorText(error);
   const lack = explainRights(error);
   if (lack !== undefined) return lack;
   if (error instanceof JetStreamApiError && error.code === 10074) {
@@ -203,7 +204,7 @@ function explainStream(name: string, replicas: number, error: unknown): string {
 
 /** Why something is not in a stream. @param what it was */
 export function explainWrite(stream: string, what: string, error: unknown): LogError {
-  const text = textOf(error);
+  const text = errorText(error);
   if (error instanceof JetStreamApiError) {
     const isFull = /maximum|exceeded|insufficient|no space/i.test(text);
     const advice = isFull ? "; raise its max_bytes or max_msgs, or give JetStream more room" : "";

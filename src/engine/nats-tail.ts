@@ -22,8 +22,9 @@ import { hostname } from "node:os";
 import type { ConsumerInfo } from "@nats-io/jetstream";
 import { createInbox, type Msg, nanos, type Subscription } from "@nats-io/transport-node";
 import type { LogEntry } from "../core/command.ts";
+import { errorText } from "../core/text.ts";
 import { type LogClock, LogError, type LogReader } from "./log.ts";
-import { type NatsLink, textOf } from "./nats-connection.ts";
+import type { NatsLink } from "./nats-connection.ts";
 import { parseEntry } from "./nats-entry.ts";
 import {
   natsChoiceMs,
@@ -238,7 +239,7 @@ export class NatsTail implements LogReader {
     try {
       this.#take({ ...place, entry: entryOf(message, place.sequence) });
     } catch (error) {
-      this.#lose(textOf(error));
+      this.#lose(errorText(error));
     }
   }
 

@@ -7,7 +7,6 @@
 //       stands for is cut away, it and the older one are read back again: servers may have taken
 //       long to come beyond it.
 //   F2. One is made at a time; entries that come meanwhile are applied.
-
 import type { LogEntry } from "../core/command.ts";
 import type { Limits } from "../core/limits.ts";
 import { Service } from "../core/service.ts";

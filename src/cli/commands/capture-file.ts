@@ -3,7 +3,6 @@
 //
 //   F1. What was there before is written over, and is not ours to remove.
 //   F2. Where the disk does not take a packet, the file ends with the one before it.
-
 import { closeSync, ftruncateSync, openSync, rmSync, writeSync } from "node:fs";
 import { errorText } from "../../core/text.ts";
 import { networkLimits } from "../../network/network-limits.ts";

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The program eventsys_start: has the scheduler of each experiment that is up started, where it is
 // not there: run on boss after the machine of the schedulers was started anew. [EMULAB-EVENTS 7.5]
-
 import {
   connectDaemon,
   type ExperimentStatus,

@@ -6,8 +6,8 @@ import {
   type LinkSettingsAsked,
   type LinkSettingsDone,
   resolveStateDirectory,
-  textOf,
 } from "../../boss/index.ts";
+import { errorText } from "../../core/text.ts";
 import { systemClock } from "../../host/clock.ts";
 import { harmless } from "../output.ts";
 import { type Exit, helpFor } from "./exit.ts";
@@ -49,7 +49,7 @@ export async function configureLink(program: LinkProgram, argv: readonly string[
     const summary = await ask(asked, given.get("state"));
     return { kind: "exit", code: 0, stdout: given.has("d") ? `${harmless(summary)}\n` : "" };
   } catch (error) {
-    return { kind: "exit", code: failed, stderr: `${name}: ${harmless(textOf(error))}\n` };
+    return { kind: "exit", code: failed, stderr: `${name}: ${harmless(errorText(error))}\n` };
   }
 }
 

@@ -12,8 +12,8 @@ import {
   type LinktestRunner,
   resolveStateDirectory,
   type StateDirectory,
-  textOf,
 } from "../../boss/index.ts";
+import { errorText } from "../../core/text.ts";
 import { systemClock } from "../../host/clock.ts";
 import { mailAbout } from "../../testbed/crash-mail.ts";
 import { harmless } from "../output.ts";
@@ -104,7 +104,7 @@ async function kill(
     process.kill(runner.pid, "SIGTERM");
     return { kind: "exit", code: 0, stdout: `the linktest of ${id} is being ended\n` };
   } catch (error) {
-    const text = `process ${runner.pid}, which runs the linktest of ${id}, cannot be told to end: ${textOf(error)}`;
+    const text = `process ${runner.pid}, which runs the linktest of ${id}, cannot be told to end: ${errorText(error)}`;
     await send({ swapper: null, subject: `Linktest of ${id} goes on`, text, state });
     return refuse(`${text}\n`);
   }
@@ -145,7 +145,7 @@ function goIntoBackground(argv: readonly string[], outputFile: string): Exit {
   try {
     output = openSync(outputFile, "w", 0o644);
   } catch (error) {
-    return refuse(`cannot write ${outputFile}: ${textOf(error)}\n`);
+    return refuse(`cannot write ${outputFile}: ${errorText(error)}\n`);
   }
   const child = spawn(process.execPath, [...process.execArgv, script, ...argv], {
     ...{ detached: true, env: { ...process.env, MUSTER_BACKGROUND: "1" } },
@@ -161,6 +161,6 @@ function refuse(text: string): Exit {
 
 performExit(
   await main(process.argv.slice(2)).catch((error: unknown): Exit => {
-    return refuse(`${harmless(textOf(error))}\n`);
+    return refuse(`${harmless(errorText(error))}\n`);
   }),
 );

@@ -7,9 +7,9 @@ import {
   type DaemonLink,
   resolveStateDirectory,
   type StateDirectory,
-  textOf,
 } from "../../boss/index.ts";
 import { BossCallError, callBoss, type Members } from "../../client/boss-client.ts";
+import { errorText } from "../../core/text.ts";
 import { systemClock } from "../../host/clock.ts";
 import { array, double, text } from "../../wire/xmlrpc/index.ts";
 import { type Exit, helpFor, performExit } from "./exit.ts";
@@ -95,7 +95,7 @@ async function waitOnce(wanted: Wanted, seconds: number): Promise<Exit> {
     return { kind: "exit", code: exitCodes.reached, stdout: output };
   } catch (error) {
     if (!(error instanceof BossCallError) || error.code !== timedOutReply) {
-      return failure(textOf(error));
+      return failure(errorText(error));
     }
     const stderr = `waitForState: ${error.message}\n`;
     return { kind: "exit", code: exitCodes.timedOut, stderr };
@@ -123,4 +123,4 @@ function failure(message: string): Exit {
   return { kind: "exit", code: exitCodes.failed, stderr: `waitForState: ${message}\n` };
 }
 
-performExit(await main(process.argv.slice(2)).catch((error: unknown) => failure(textOf(error))));
+performExit(await main(process.argv.slice(2)).catch((error: unknown) => failure(errorText(error))));

@@ -2,7 +2,8 @@
 // The program xmlrpc: what `ssh boss xmlrpc` starts. Carries calls from standard input to the
 // daemon of the login and responses back. [EMULAB-EVENTS 2.2 SEED] Who logs in acts as the owner of
 // the state directory, because nobody else can reach the daemon's socket.
-import { resolveStateDirectory, type StateDirectory, textOf } from "../../boss/index.ts";
+import { resolveStateDirectory, type StateDirectory } from "../../boss/index.ts";
+import { errorText } from "../../core/text.ts";
 import { StdioError, serveStdio } from "../../edges/xmlrpc/index.ts";
 import { encodeResponse, faultCodes } from "../../wire/xmlrpc/index.ts";
 import { helpFor, performExit } from "./exit.ts";
@@ -41,7 +42,7 @@ async function answer(state: StateDirectory, call: Uint8Array): Promise<Uint8Arr
   try {
     return await askByXmlRpc(state, call);
   } catch (error) {
-    return encodeResponse({ kind: "fault", code: faultCodes.transport, message: textOf(error) });
+    return encodeResponse({ kind: "fault", code: faultCodes.transport, message: errorText(error) });
   }
 }
 

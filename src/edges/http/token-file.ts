@@ -6,7 +6,6 @@
 //   F1. A reader sees the old file or the new one, never half of one; two writers never lose a row.
 //   F2. A door that has seen the file once asks for tokens until it ends, also when the file is
 //       gone or cannot be read: then nobody is let in.
-
 import {
   closeSync,
   fstatSync,

@@ -5,11 +5,12 @@
 import { open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { ErrorRecord } from "../../core/agenda/effects.ts";
+import { errorText } from "../../core/text.ts";
 import type { Experiment } from "../../experiment/model.ts";
 import type { Clock } from "../../host/clock.ts";
 import { archiveLogs } from "../logs/archive-logs.ts";
 import type { ExperimentLogs } from "../logs/experiment-logs.ts";
-import { newPartialName, textOf, withDirectories } from "../logs/log-tree.ts";
+import { newPartialName, withDirectories } from "../logs/log-tree.ts";
 import { syncLogs } from "../logs/sync-logs.ts";
 import { validateLogs } from "../logs/validate-logs.ts";
 import { experimentPath, filesPath } from "../nodes/node-view.ts";
@@ -84,7 +85,7 @@ export class Reporter {
       faults.push(...(await this.#mail(wish, archive?.name, text)));
       return { path, ...completionOf(faults) };
     } catch (error) {
-      return { path, ...completionOf([`the report cannot be written: ${textOf(error)}`]) };
+      return { path, ...completionOf([`the report cannot be written: ${errorText(error)}`]) };
     }
   }
 

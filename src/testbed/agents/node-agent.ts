@@ -5,10 +5,11 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { AgendaEvent } from "../../core/agenda/commands.ts";
+import { errorText } from "../../core/text.ts";
 import type { Clock } from "../../host/clock.ts";
 import { getArg } from "../../wire/event/args.ts";
 import type { ExperimentLogs } from "../logs/experiment-logs.ts";
-import { textOf, withDirectories } from "../logs/log-tree.ts";
+import { withDirectories } from "../logs/log-tree.ts";
 import type { NodeChanges } from "../node-changes.ts";
 import type { NodeRestarter, RestartWish } from "../restart-node.ts";
 import { controlFile } from "./error-details.ts";
@@ -93,7 +94,7 @@ export class NodeAgent implements ObjectAgent {
           return succeeded;
         });
       } catch (error) {
-        const text = describeFailure(wish, textOf(error));
+        const text = describeFailure(wish, errorText(error));
         await this.#writeControl(wish, text);
         return { error: failedError, text };
       }

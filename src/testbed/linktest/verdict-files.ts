@@ -5,8 +5,9 @@
 import { existsSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { errorText } from "../../core/text.ts";
 import { formatErrorRecord, type Verdict } from "../../linktest/index.ts";
-import { textOf, withDirectories } from "../logs/log-tree.ts";
+import { withDirectories } from "../logs/log-tree.ts";
 
 /** Each test of a run has one of its own, also of a run that was taken over; the last has two. */
 export function verdictsFile(directory: string): string {
@@ -33,7 +34,7 @@ export async function writeVerdictFiles(files: VerdictFiles): Promise<readonly s
   const problems: string[] = [];
   const attempt = async (what: string, write: () => Promise<void>): Promise<void> => {
     await write().catch((error: unknown) => {
-      problems.push(`linktest: ${what} cannot be written: ${textOf(error)}`);
+      problems.push(`linktest: ${what} cannot be written: ${errorText(error)}`);
     });
   };
   await attempt(`linktest/${file}`, async () => {

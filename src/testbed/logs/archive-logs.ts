@@ -4,6 +4,7 @@
 import { execFile } from "node:child_process";
 import { lstat, readdir, rename, rm, rmdir, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { errorText } from "../../core/text.ts";
 import { copyParts, type ExperimentLogs } from "./experiment-logs.ts";
 import {
   existingDirectory,
@@ -12,7 +13,6 @@ import {
   newPartialName,
   partialPrefix,
   readLogTree,
-  textOf,
   withDirectories,
 } from "./log-tree.ts";
 
@@ -48,7 +48,7 @@ export async function archiveLogs(options: ArchiveOptions): Promise<ArchiveRepor
       );
     });
   } catch (error) {
-    return failed(`no archive is made: ${textOf(error)}`);
+    return failed(`no archive is made: ${errorText(error)}`);
   }
 }
 
@@ -98,7 +98,7 @@ export async function validateArchives(logs: ExperimentLogs): Promise<readonly s
     try {
       await countEntries(join(folder, name));
     } catch (error) {
-      problems.push(`${join(folder, name)} cannot be read to its end: ${textOf(error)}`);
+      problems.push(`${join(folder, name)} cannot be read to its end: ${errorText(error)}`);
     }
   }
   return problems;
@@ -131,7 +131,7 @@ async function removeCopies(
       // A sync has replaced it since: that is not in the archive.
       if (now?.ino !== stats.ino || now.mtimeMs !== stats.mtimeMs) continue;
       await rm(file).catch((error: unknown) => {
-        problems.push(`${file} is not removed: ${textOf(error)}`);
+        problems.push(`${file} is not removed: ${errorText(error)}`);
       });
     }
   }

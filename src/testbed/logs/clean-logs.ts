@@ -3,8 +3,8 @@
 // that still runs goes on writing to a file that has no name any more.
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { errorText } from "../../core/text.ts";
 import { copiedLogs, type ExperimentLogs, originalLogs } from "./experiment-logs.ts";
-import { textOf } from "./log-tree.ts";
 import { validateLogs } from "./validate-logs.ts";
 
 export interface CleanOptions {
@@ -47,7 +47,7 @@ async function empty(folder: string | undefined, problems: string[]): Promise<nu
       await rm(join(folder, name), { recursive: true });
       removed += 1;
     } catch (error) {
-      problems.push(`${join(folder, name)} is not removed: ${textOf(error)}`);
+      problems.push(`${join(folder, name)} is not removed: ${errorText(error)}`);
     }
   }
   return removed;

@@ -131,7 +131,3 @@ export async function existingDirectory(
   }
   return path;
 }
-
-export function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}

@@ -6,9 +6,10 @@ import { createReadStream, createWriteStream, type Stats } from "node:fs";
 import { lstat, readlink, rename, rm, symlink, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
+import { errorText } from "../../core/text.ts";
 import { openRegularFile } from "../nodes/regular-file.ts";
 import { copyParts, type ExperimentLogs, originalLogs } from "./experiment-logs.ts";
-import { type LogEntry, newPartialName, readLogTree, textOf, withDirectories } from "./log-tree.ts";
+import { type LogEntry, newPartialName, readLogTree, withDirectories } from "./log-tree.ts";
 
 export interface SyncReport {
   readonly copied: number;
@@ -77,7 +78,7 @@ async function copyEntry(
       }
     });
   } catch (error) {
-    return { kind: "failed", why: textOf(error) };
+    return { kind: "failed", why: errorText(error) };
   }
 }
 

@@ -7,10 +7,11 @@ import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
 import type { EventAccepted } from "../../core/agenda/effects.ts";
 import type { LogEntry } from "../../core/command.ts";
+import { errorText } from "../../core/text.ts";
 import type { Clock } from "../../host/clock.ts";
 import type { Host } from "../../host/host.ts";
 import { WorkQueue } from "../agents/work-queue.ts";
-import { textOf, withDirectories } from "../logs/log-tree.ts";
+import { withDirectories } from "../logs/log-tree.ts";
 
 export interface EventRecordingOptions {
   readonly host: Pick<Host, "observe">;
@@ -84,7 +85,7 @@ export class EventRecording {
       await this.#file.write(row);
     } catch (error) {
       this.#hasFailed = true;
-      const text = `events are not recorded in logs/events any more: ${textOf(error)}`;
+      const text = `events are not recorded in logs/events any more: ${errorText(error)}`;
       this.#options.onError(`${text}; record.ndjson has them`);
     }
   }
