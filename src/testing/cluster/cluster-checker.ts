@@ -29,11 +29,27 @@ import { type Answer, connectionsOf, type Told, toldBy } from "./told.ts";
 
 type Said = NaiveSaid | Applied["addressed"][number];
 
-const kinds: readonly BarrierKind[] = ["count", "state", "quorum", "roster"];
+/** What commands of each kind begin with. */
+const prefixes: readonly (readonly [prefix: string, kind: BarrierKind])[] = [
+  ["count-", "count"],
+  ["state-", "state"],
+  ["quorum-", "quorum"],
+  ["roster-", "roster"],
+  ["peer", "quorum"],
+];
 /** The first problems say what is wrong; the thousandth says it again. */
 const problemsMax = 10;
 /** Entries from one comparison of states to the next. */
 const digestEveryEntries = 64;
+
+/** What is known of an edge in one of its lives. */
+interface Life {
+  /** Batches of it that the log has, pieces by their first command. */
+  readonly taken: Set<number | string>;
+  /** What its connections have begun with, and whose they are. */
+  readonly asked: Map<number, BarrierKind>;
+  readonly names: Map<number, string>;
+}
 
 interface Judged {
   /** What each server said, to the letter. */
@@ -61,12 +77,10 @@ export class ClusterChecker {
     readonly model: { apply(entry: LogEntry): readonly NaiveSaid[] };
   }[] = [];
   readonly #judged: Judged[] = [];
-  /** What the connections of a life have begun with, and whose they are. */
-  readonly #asked = new Map<string, BarrierKind>();
-  readonly #nameOf = new Map<string, string>();
+  /** By edge and incarnation: each entry asks for some, and joining the two is not free. */
+  readonly #lives = new Map<string, Map<number, Life>>();
   readonly #counted = new Map<string, number>();
   readonly #told = new Map<string, Told[]>();
-  readonly #taken = new Set<string>();
   readonly #topics = new Map<string, string[]>();
   /** By server: the entry that it has to read next. */
   readonly #nextOf = new Map<string, number>();
@@ -95,7 +109,7 @@ export class ClusterChecker {
 
   /** Whose requests these connections are, where the log does not say it. */
   register(edge: string, incarnation: number, connection: number, name: string): void {
-    this.#nameOf.set(`${edge} ${incarnation} ${connection}`, name);
+    this.#life({ edge, incarnation }).names.set(connection, name);
   }
 
   /** A server begins to read: behind a snapshot at that entry, or 0. */
@@ -228,22 +242,32 @@ export class ClusterChecker {
 
   /** Whose requests are in the log. */
   #note(batch: Batch): void {
-    const key = `${batch.edge} ${batch.incarnation}`;
-    const mark = `${key} ${batch.number} ${batch.from ?? 0}`;
-    const isRepeat = this.#taken.has(mark);
-    this.#taken.add(mark);
+    const life = this.#life(batch);
+    const { number, from = 0 } = batch;
+    const mark = from === 0 ? number : `${number} ${from}`;
+    const isRepeat = life.taken.has(mark);
+    life.taken.add(mark);
     for (const command of batch.commands) {
       if (!("connection" in command) || command.connection === undefined) continue;
-      const connection = `${key} ${command.connection}`;
+      const { connection } = command;
       const kind = kindOf(command);
-      if (kind !== undefined && !this.#asked.has(connection)) this.#asked.set(connection, kind);
+      if (kind !== undefined && !life.asked.has(connection)) life.asked.set(connection, kind);
       if (isRepeat) continue;
-      const known = this.#nameOf.get(connection);
-      const name = known ?? this.#nameBy(command);
+      const name = life.names.get(connection) ?? this.#nameBy(command);
       if (name === undefined || !("who" in command || command.kind === "publish")) continue;
-      this.#nameOf.set(connection, name);
+      life.names.set(connection, name);
       this.#counted.set(name, (this.#counted.get(name) ?? 0) + 1);
     }
+  }
+
+  #life({ edge, incarnation }: Pick<Batch, "edge" | "incarnation">): Life {
+    const lives = this.#lives.get(edge) ?? new Map<number, Life>();
+    if (lives.size === 0) this.#lives.set(edge, lives);
+    const known = lives.get(incarnation);
+    if (known !== undefined) return known;
+    const life: Life = { taken: new Set(), asked: new Map(), names: new Map() };
+    lives.set(incarnation, life);
+    return life;
   }
 
   /** Clients of old doors are known by where they come from, those who publish by what they say. */
@@ -252,12 +276,14 @@ export class ClusterChecker {
     return "who" in command ? (nameIn(command.who.name) ?? nameIn(command.who.address)) : undefined;
   }
 
-  #noteTold(entry: number, { edge, incarnation, effect }: Said): void {
-    if (effect.kind === "published") this.#notePublished(`${edge} ${incarnation}`, effect);
+  #noteTold(entry: number, said: Said): void {
+    const { effect } = said;
+    const { names } = this.#life(said);
+    if (effect.kind === "published") this.#notePublished(names, effect);
     const told = toldBy(entry, effect);
     if (told === undefined) return;
     for (const connection of connectionsOf(effect)) {
-      const name = this.#nameOf.get(`${edge} ${incarnation} ${connection}`);
+      const name = names.get(connection);
       if (name === undefined) continue;
       const list = this.#told.get(name);
       if (list === undefined) this.#told.set(name, [told]);
@@ -266,12 +292,15 @@ export class ClusterChecker {
   }
 
   /** K8. */
-  #notePublished(life: string, effect: Extract<Said["effect"], { kind: "published" }>): void {
+  #notePublished(
+    names: Life["names"],
+    effect: Extract<Said["effect"], { kind: "published" }>,
+  ): void {
     const { scope, topic, number, connection } = effect;
     const key = `${scope} ${topic}`;
     const messages = this.#topics.get(key) ?? [];
     this.#topics.set(key, messages);
-    const message = this.#nameOf.get(`${life} ${connection}`) ?? "?";
+    const message = names.get(connection) ?? "?";
     if (number !== messages.length + 1) {
       this.complain("K8", `message ${number} of ${key} follows ${messages.length}`);
     }
@@ -299,7 +328,8 @@ export class ClusterChecker {
     return text;
   }
 
-  #kindOf({ edge, incarnation, effect }: Said): BarrierKind | "none" {
+  #kindOf(said: Said): BarrierKind | "none" {
+    const { effect } = said;
     switch (effect.kind) {
       case "released":
         return effect.barrierKind;
@@ -311,7 +341,7 @@ export class ClusterChecker {
         return "count";
       case "acknowledged":
       case "refused":
-        return this.#asked.get(`${edge} ${incarnation} ${effect.connection}`) ?? "none";
+        return this.#life(said).asked.get(effect.connection) ?? "none";
       default:
         return "none";
     }
@@ -350,8 +380,7 @@ function kindOf(command: Command): BarrierKind | undefined {
   const { kind } = command;
   if (kind === "cancel" || kind === "fail") return command.barrierKind ?? "count";
   if (kind === "refuse") return "count";
-  if (kind.startsWith("peer")) return "quorum";
-  return kinds.find((each) => kind.startsWith(`${each}-`));
+  return prefixes.find(([prefix]) => kind.startsWith(prefix))?.[1];
 }
 
 /** `c12` of `c12:0/udp`, and of `"c12"`. */

@@ -93,14 +93,7 @@ export class OldDoors {
     const pipe = this.#options.network.connect();
     const isDriver = door === "gnunet" && step.ask.what === "quorum-init";
     const wire: Wire = { server, pipe, party, isDriver, isClosed: false };
-    // A controller has one driver at a time, and closes the connection of a second one.
-    const others = [...this.#wires].filter((one) => one.server === server && one.isDriver);
-    const goneMs =
-      (this.#options.clock.elapsedUs - (this.#driverGoneUs.get(server) ?? -1e9)) / 1000;
-    if (isDriver && (others.length > 0 || goneMs < 10 * messageDelayMsMax)) {
-      // Which of them comes first is not known here.
-      for (const { party: other } of [...others, wire]) other.excuse ??= "there are two drivers";
-    }
+    if (isDriver) this.#excuseDrivers(wire);
     this.#wires.add(wire);
     if (server.state === "paused") pipe.partition();
     const { life } = server;
@@ -122,6 +115,17 @@ export class OldDoors {
       if (server.state === "paused" && this.#wires.has(wire)) wire.isClosed = true;
       else this.#forget(wire);
     });
+  }
+
+  /** A controller has one driver at a time, and closes the connection of a second one. */
+  #excuseDrivers(wire: Wire): void {
+    const { server } = wire;
+    const others = [...this.#wires].filter((one) => one.server === server && one.isDriver);
+    const goneMs =
+      (this.#options.clock.elapsedUs - (this.#driverGoneUs.get(server) ?? -1e9)) / 1000;
+    if (others.length === 0 && goneMs >= 10 * messageDelayMsMax) return;
+    // Which of them comes first is not known here.
+    for (const { party: other } of [...others, wire]) other.excuse ??= "there are two drivers";
   }
 
   #forget(wire: Wire): void {
