@@ -2,7 +2,6 @@
 // One run of a cluster: takes the steps of a script, lets them happen under virtual time, then lets
 // nothing break any more and asks whether everything goes on. The same script gives the same run to
 // the last line. docs/internals/simulator.md says what a line of the trace means.
-import { Digest } from "../../core/digest.ts";
 import { resolveLimits } from "../../core/limits.ts";
 import { Random } from "../../core/random.ts";
 import { AgendaWorld, agendaObjects } from "./agenda-world.ts";
@@ -35,8 +34,6 @@ export interface RunOptions {
 
 export interface RunResult {
   readonly problems: readonly string[];
-  /** Of all lines of the trace: equal for equal runs. */
-  readonly digest: string;
   readonly parties: number;
   readonly answered: number;
   readonly crossings: number;
@@ -72,15 +69,19 @@ export async function runScript(options: RunOptions): Promise<RunResult> {
   }
 }
 
+/** How often a fault struck, also by state. */
+interface Struck {
+  times: number;
+  readonly inState: Map<StateName, number>;
+}
+
 class Run {
   readonly #options: RunOptions;
   readonly #world: Controllers;
   readonly #agenda: AgendaWorld;
-  readonly #digest = new Digest();
-  readonly #coverage = new Map<string, number>();
-  readonly #struck = new Map<string, number>();
+  /** By fault: how often it struck, and in which states. */
+  readonly #struck = new Map<FaultName, Struck>();
   readonly #steady: FaultName[] = [];
-  #lines = 0;
 
   constructor(options: RunOptions) {
     this.#options = options;
@@ -138,15 +139,22 @@ class Run {
     const { parties, clock, problems, crossings, entries } = this.#world;
     return {
       problems,
-      digest: this.#digest.toString(),
       parties: parties.length,
       answered: parties.filter(({ end }) => end?.kind === "answered").length,
       crossings,
       entries,
       virtualSeconds: Math.trunc(clock.elapsedUs / secondUs),
-      struck: Object.fromEntries(this.#struck),
-      coverage: Object.fromEntries(this.#coverage),
+      struck: Object.fromEntries([...this.#struck].map(([fault, { times }]) => [fault, times])),
+      coverage: this.#coverage(),
     };
+  }
+
+  #coverage(): Record<string, number> {
+    const coverage: Record<string, number> = {};
+    for (const [fault, { inState }] of this.#struck) {
+      for (const [state, times] of inState) coverage[`${fault}/${state}`] = times;
+    }
+    return coverage;
   }
 
   /** K7. */
@@ -418,11 +426,11 @@ class Run {
   }
 
   #onStruck(fault: FaultName, states: readonly StateName[] = this.#states()): void {
-    this.#struck.set(fault, (this.#struck.get(fault) ?? 0) + 1);
-    for (const state of states) {
-      const key = `${fault}/${state}`;
-      this.#coverage.set(key, (this.#coverage.get(key) ?? 0) + 1);
-    }
+    const struck = this.#struck.get(fault) ?? { times: 0, inState: new Map() };
+    this.#struck.set(fault, struck);
+    struck.times += 1;
+    const { inState } = struck;
+    for (const state of states) inState.set(state, (inState.get(state) ?? 0) + 1);
   }
 
   #states(): readonly StateName[] {
@@ -453,11 +461,9 @@ class Run {
   }
 
   #trace(who: string, what: string): void {
-    this.#lines += 1;
-    const us = this.#world === undefined ? 0 : this.#world.clock.elapsedUs;
     const { onLine } = this.#options;
-    const line = `${(us / secondUs).toFixed(6)} ${who} ${what}`;
-    this.#digest.addRow(`${this.#lines} ${line}`, 1);
-    onLine?.(line);
+    if (onLine === undefined) return;
+    const us = this.#world === undefined ? 0 : this.#world.clock.elapsedUs;
+    onLine(`${(us / secondUs).toFixed(6)} ${who} ${what}`);
   }
 }
