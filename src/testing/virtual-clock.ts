@@ -36,6 +36,22 @@ const { _tickCallback: runTicks } = process as unknown as { readonly _tickCallba
 
 const done = Promise.resolve();
 
+/** What it asks for is done in the order as behind an `await`: promises first, then ticks. */
+function inMicrotask<T>(act: () => T): T {
+  let end: { readonly result: T } | { readonly error: unknown } | undefined;
+  queueMicrotask(() => {
+    try {
+      end = { result: act() };
+    } catch (error) {
+      end = { error };
+    }
+  });
+  runTicks();
+  if (end === undefined) throw new Error("something is under way that holds back all promises");
+  if ("error" in end) throw end.error;
+  return end.result;
+}
+
 /** Also what was left for the event loop itself. */
 function turnEventLoop(goOn: () => void): void {
   systemClock.endOfTurn(() => void done.then(goOn));
@@ -114,6 +130,24 @@ export class VirtualClock implements Clock {
         resolve();
       };
       this.#settle(goOn, reject);
+    });
+  }
+
+  /**
+   * Lets pass what `acts` yields, time after time, and has it act between: as if it awaited `pass`
+   * for each, but with one turn of the event loop for all where ticks are all that is waited for.
+   */
+  async passEach(acts: Iterator<number, void>): Promise<void> {
+    let next = acts.next();
+    if (this.#turns === "event-loop") {
+      for (; next.done !== true; next = acts.next()) await this.pass(next.value);
+      return;
+    }
+    await this.#behindTicks(() => {
+      while (next.done !== true) {
+        this.#passTicks(this.#nowUs + next.value);
+        next = inMicrotask(() => acts.next());
+      }
     });
   }
 

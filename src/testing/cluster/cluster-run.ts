@@ -115,20 +115,25 @@ class Run {
     world.start();
     if (steps.some(({ do: what }) => what === "event")) await this.#agenda.start();
     await world.clock.pass(secondUs);
+    await world.clock.passEach(this.#takeAll(steps));
+    if (world.problems.length === 0) await this.#calm();
+  }
+
+  /** Yields how long it is until it is to go on. */
+  *#takeAll(steps: readonly Step[]): Generator<number, void> {
     let isSettled = false;
     for (const step of steps) {
       // Sessions are let in before anybody asks.
       if (!isSettled && step.do !== "open") {
-        await world.clock.pass(secondUs);
+        yield secondUs;
         isSettled = true;
       }
-      await world.clock.pass(step.afterUs);
+      yield step.afterUs;
       const states = this.#steady.length === 0 ? [] : this.#states();
       for (const fault of this.#steady) this.#onStruck(fault, states);
       this.#take(step);
-      if (world.problems.length > 0) return;
+      if (this.#world.problems.length > 0) return;
     }
-    await this.#calm();
   }
 
   end(): void {

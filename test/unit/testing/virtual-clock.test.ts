@@ -29,6 +29,37 @@ describe.each<TurnKind>(["ticks", "event-loop"])("a clock that turns by %s", (tu
     expect(clock.elapsedUs).toBe(1_005_000);
   });
 
+  it("passes what it is told time after time, with all done that was asked for between", async () => {
+    const clock = new VirtualClock(turns);
+    const said: string[] = [];
+    const say = (what: string): void => void said.push(`${what} at ${clock.elapsedUs - 1_000_000}`);
+    clock.after(2, () => say("a timer"));
+    await clock.passEach(
+      (function* () {
+        yield 1_000;
+        say("the first act");
+        process.nextTick(() => say("a tick"));
+        void Promise.resolve().then(() => say("a promise"));
+        yield 2_000;
+        say("the second act");
+        clock.after(0, () => say("what it set"));
+        yield 0;
+      })(),
+    );
+    const first = ["the first act at 1000", "a promise at 1000", "a tick at 1000"];
+    const second = ["a timer at 2000", "the second act at 3000", "what it set at 3000"];
+    expect(said).toEqual([...first, ...second]);
+  });
+
+  it("says why when an act throws", async () => {
+    const clock = new VirtualClock(turns);
+    const acts = (function* () {
+      yield 1_000;
+      throw new Error("as thrown");
+    })();
+    await expect(clock.passEach(acts)).rejects.toThrow("as thrown");
+  });
+
   it("says why when a timer throws", async () => {
     const clock = new VirtualClock(turns);
     clock.after(1, () => {
