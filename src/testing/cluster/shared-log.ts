@@ -330,7 +330,8 @@ export class LogWay implements Log {
     }
     let next = reading.next;
     const reader = this.#log.read(reading.next, (entries) => {
-      const news = entries.filter(({ sequence }) => sequence >= next);
+      const isNew = (entries[0]?.sequence ?? next) >= next;
+      const news = isNew ? entries : entries.filter(({ sequence }) => sequence >= next);
       next = (news.at(-1)?.sequence ?? next - 1) + 1;
       reading.arrivesUs = this.#arrivalUs(reading.arrivesUs);
       this.#carry(reading.arrivesUs, () =>
