@@ -25,8 +25,11 @@ import { isSameSecret } from "./same-secret.ts";
 
 /** Bytes in a frame of somebody who has not been let in. */
 export const helloBytesMax = 1_024;
-/** Connections that have not been let in; the oldest goes, since a true edge says hello at once. */
-export const strangersMax = 16;
+/**
+ * Connections that have not been let in; the oldest goes, since a true edge says hello at once. So
+ * many that a thousand who all come back together are in within a lease.
+ */
+export const strangersMax = 256;
 /** An edge of another process that may attach. */
 export interface AdmittedEdge {
   readonly edge: string;
@@ -65,6 +68,8 @@ export class LinkListener {
   readonly #options: LinkListenerOptions;
   readonly #admitted: AdmittedEdge[];
   readonly #connections = new Set<StreamConnection>();
+  /** Of them those that have not been let in, the oldest first (L2). */
+  readonly #strangers = new Set<StreamConnection>();
   #server: Server | undefined;
 
   constructor(options: LinkListenerOptions) {
@@ -116,12 +121,21 @@ export class LinkListener {
   }
 
   accept(stream: Duplex): void {
-    const connection: StreamConnection = new StreamConnection(stream, this.#options, () => {
-      this.#connections.delete(connection);
+    const connection: StreamConnection = new StreamConnection(stream, this.#options, {
+      onLetIn: () => this.#strangers.delete(connection),
+      onGone: () => {
+        this.#strangers.delete(connection);
+        this.#connections.delete(connection);
+      },
     });
     this.#connections.add(connection);
-    const strangers = [...this.#connections].filter(({ isStranger }) => isStranger);
-    if (strangers.length > strangersMax) strangers[0]?.destroy();
+    this.#strangers.add(connection);
+    if (this.#strangers.size <= strangersMax) return;
+    const [oldest] = this.#strangers;
+    if (oldest === undefined) return;
+    // At once, and not when it is closed: of many that come in one turn each costs one its place.
+    this.#strangers.delete(oldest);
+    oldest.destroy();
   }
 
   /** Edges are told; nobody else keeps the process (L3, edge-connection.ts). */
@@ -131,12 +145,17 @@ export class LinkListener {
   }
 }
 
+interface ConnectionEnds {
+  readonly onLetIn: () => void;
+  readonly onGone: () => void;
+}
+
 /** One connection over a stream: frames are lines. */
 class StreamConnection {
   readonly #stream: Duplex;
   readonly #edge: EdgeConnection;
 
-  constructor(stream: Duplex, options: LinkListenerOptions, onGone: () => void) {
+  constructor(stream: Duplex, options: LinkListenerOptions, { onLetIn, onGone }: ConnectionEnds) {
     const { host, logger, witness, asksForProof = false } = options;
     let edge: string | undefined;
     this.#stream = stream;
@@ -156,6 +175,7 @@ class StreamConnection {
       onAdmitted: (admitted) => {
         reader.frameBytesMax = host.limits.linkFrameBytesMax;
         edge = admitted;
+        onLetIn();
         witness?.came(edge);
       },
     });
@@ -176,10 +196,6 @@ class StreamConnection {
       if (edge !== undefined) witness?.went(edge);
       onGone();
     });
-  }
-
-  get isStranger(): boolean {
-    return this.#edge.isStranger;
   }
 
   close(): void {

@@ -8,7 +8,10 @@ export interface GnunetBounds {
   readonly gnunetConnectionsMax: number;
   /** The same of one client over TCP, by its address. */
   readonly gnunetConnectionsPerClientMax: number;
-  /** Connections of controllers at one address that they may join at; one more is closed. */
+  /**
+   * Connections of controllers at one address that they may join at; one more is closed. More than
+   * those that may join a scope and `strangersMax` (host/link-listener.ts) together.
+   */
   readonly gnunetControllersMax: number;
   /** Barriers a driver has open at a time; one more is answered with an error. */
   readonly gnunetBarriersMax: number;
@@ -21,7 +24,7 @@ export interface GnunetBounds {
 export const defaultGnunetBounds: GnunetBounds = {
   gnunetConnectionsMax: 100_000,
   gnunetConnectionsPerClientMax: 100_000,
-  gnunetControllersMax: 1_024,
+  gnunetControllersMax: 2_048,
   gnunetBarriersMax: 10_000,
   gnunetUnreadBytesMax: 1024 * 1024,
   gnunetBacklog: 65_535,

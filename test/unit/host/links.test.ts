@@ -369,6 +369,16 @@ describe("who may not", () => {
     expect(bench.pipes[0]?.client.destroyed).toBe(false);
   });
 
+  it("L2 of many silent ones that come in one turn each costs one its place", async () => {
+    const bench = new HostBench();
+    await bench.start();
+    const streams = Array.from({ length: strangersMax + 3 }, () => bench.open());
+    for (const stream of streams) stream.resume();
+    await bench.clock.pass(1_000);
+    expect(streams.map(({ destroyed }) => destroyed).lastIndexOf(true)).toBe(2);
+    expect(streams.filter(({ destroyed }) => destroyed)).toHaveLength(3);
+  });
+
   it("L2 strangers who say what is no hello fill no log", async () => {
     const bench = new HostBench();
     await bench.start();
