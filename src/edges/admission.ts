@@ -8,6 +8,8 @@
 //
 //   U3. Strangers cannot fill the log here either: the first refusal by each limit is told, the
 //       others are details.
+//   U4. Where callers have to show something first, those who have not give way: for one more than
+//       the listener takes the oldest of them is cut. Else who only connects would keep all out.
 import type { Socket } from "node:net";
 import { KeyCounts } from "./key-counts.ts";
 
@@ -28,14 +30,20 @@ export interface AdmissionOptions {
     /** Of them those of one client. */
     readonly client?: NamedLimit;
   };
+  /** Callers count as strangers until they are `known` (U4). */
+  readonly hasStrangers?: boolean;
   readonly log: (level: "debug" | "info", line: string) => void;
   /** Told the name of the limit. */
   readonly onRefused?: ((limit: string) => void) | undefined;
 }
 
+type Caller = Pick<Socket, "remoteAddress" | "remotePort" | "once" | "on" | "destroy">;
+
 export class Admission {
   readonly #options: AdmissionOptions;
   readonly #byClient = new KeyCounts();
+  /** U4, the oldest first. TLS is a socket of its own around that of the listener. */
+  readonly #strangers = new Map<string, Caller>();
   readonly #told = new Set<string>();
   #count = 0;
 
@@ -49,24 +57,45 @@ export class Admission {
   }
 
   /** Takes a connection, until it closes, or closes it. @returns whether it is taken */
-  admit(socket: Pick<Socket, "remoteAddress" | "once" | "on" | "destroy">): boolean {
-    const { admits, limits } = this.#options;
+  admit(socket: Caller): boolean {
+    const { admits, hasStrangers = false } = this.#options;
     if (admits?.(socket.remoteAddress) === false) return refuse(socket);
     const client = socket.remoteAddress ?? "";
-    const own = this.#byClient.of(client);
-    const over =
-      this.#count >= limits.all.max
-        ? limits.all
-        : limits.client !== undefined && own >= limits.client.max
-          ? limits.client
-          : undefined;
+    const over = this.#objection(client);
     if (over !== undefined) {
       this.#tell(client, over);
       return refuse(socket);
     }
     this.#count += 1;
     this.#byClient.add(client);
-    socket.once("close", () => this.#release(client));
+    const ends = endsOf(socket);
+    if (hasStrangers) this.#strangers.set(ends, socket);
+    socket.once("close", () => {
+      if (this.#strangers.get(ends) === socket) this.#strangers.delete(ends);
+      this.#release(client);
+    });
+    return true;
+  }
+
+  /** A connection that was taken, or what lies around it, has shown what it had to (U4). */
+  known(socket: Pick<Socket, "remoteAddress" | "remotePort">): void {
+    this.#strangers.delete(endsOf(socket));
+  }
+
+  /** @returns the limit that keeps one more of this client out */
+  #objection(client: string): NamedLimit | undefined {
+    const { all, client: each } = this.#options.limits;
+    if (each !== undefined && this.#byClient.of(client) >= each.max) return each;
+    return this.#count >= all.max && !this.#cutStranger() ? all : undefined;
+  }
+
+  /** U4. @returns whether there was one */
+  #cutStranger(): boolean {
+    const [oldest] = this.#strangers;
+    if (oldest === undefined) return false;
+    const [ends, socket] = oldest;
+    this.#strangers.delete(ends);
+    socket.destroy();
     return true;
   }
 
@@ -83,6 +112,14 @@ export class Admission {
     this.#options.log(level, `refused ${client}: limit ${name} (${max}) reached${advice}`);
     this.#options.onRefused?.(name);
   }
+}
+
+/** Tells connections of one listener apart while they are open. */
+function endsOf({
+  remoteAddress,
+  remotePort,
+}: Pick<Socket, "remoteAddress" | "remotePort">): string {
+  return `${remoteAddress} ${remotePort}`;
 }
 
 /** Closes a connection that is not taken. */

@@ -31,12 +31,15 @@ export class Doorway {
   /** @throws Error of OpenSSL for a key or certificate that is none. */
   constructor(options: DoorwayOptions) {
     this.#options = options;
-    this.#admission = new Admission(options);
     const { tls: files, handshakeMs, log } = options;
+    this.#admission = new Admission({ ...options, hasStrangers: files !== undefined });
     if (files === undefined) return;
     this.#gate = new TlsGate({
       ...{ files, handshakeMs },
-      onSecure: (socket) => this.#enter(socket),
+      onSecure: (socket) => {
+        this.#admission.known(socket);
+        this.#enter(socket);
+      },
       onRefused: (why) => log("info", `no TLS handshake: ${why}`),
     });
   }

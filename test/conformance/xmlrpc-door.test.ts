@@ -3,10 +3,12 @@
 // Method: the door with a service that only notes, and raw requests over TLS.
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { request } from "node:https";
+import { connect as connectTcp } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect } from "node:tls";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { connectionsMax } from "../../src/edges/xmlrpc/bounds.ts";
 import { userOf, XmlRpcDoor } from "../../src/edges/xmlrpc/https.ts";
 import type { ServiceCall } from "../../src/edges/xmlrpc/service.ts";
 import { silentLogger } from "../../src/host/logger.ts";
@@ -168,6 +170,24 @@ describe("the HTTPS door", () => {
     const before = calls;
     await send({ body: encodeCall({ method: "next", params: [] }) });
     expect([...before, ...calls].map(({ method }) => method)).toEqual(["next"]);
+  });
+
+  it("cuts who shows no certificate for who does, and nobody who has", async () => {
+    const known = connect({
+      ...{ host: "127.0.0.1", servername: "localhost", port, ca: authority },
+      ...{ key: readFileSync(ann.key, "utf8"), cert: readFileSync(ann.certificate, "utf8") },
+    });
+    await new Promise((resolve) => known.once("session", resolve));
+    const silent = Array.from({ length: connectionsMax + 1 }, () => {
+      const socket = connectTcp(port, "127.0.0.1").resume();
+      socket.on("error", () => undefined);
+      return { socket, closed: new Promise((resolve) => socket.once("close", resolve)) };
+    });
+    await Promise.all(silent.slice(0, 2).map(({ closed }) => closed));
+    expect((await send({ body: encodeCall({ method: "next", params: [] }) }))[0]).toBe(200);
+    expect(silent.filter(({ socket }) => socket.destroyed).length).toBeLessThan(5);
+    expect(known.destroyed).toBe(false);
+    for (const socket of [known, ...silent.map((one) => one.socket)]) socket.destroy();
   });
 
   it("ends a call when its caller goes", async () => {

@@ -9,6 +9,7 @@
 //   H3. A request that was cut off is not answered, whatever its beginning says.
 //   H4. A request that grows too long is answered although more of it comes: that is thrown away,
 //       up to as much again as a message may have.
+//   H5. Who has shown no certificate yet gives way to one more than `connectionsMax`.
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { type PeerCertificate, TLSSocket } from "node:tls";
@@ -51,6 +52,7 @@ export class XmlRpcDoor {
     const admission = new Admission({
       admits: (peer) => guard.admits(peer),
       limits: { all: { name: "connections", max: connectionsMax, isFixed: true } },
+      hasStrangers: true, // H5.
       log: (level, line) => logger.log(level, `xmlrpc: ${line}`),
     });
     this.#server = createHttpServer({
@@ -58,6 +60,7 @@ export class XmlRpcDoor {
       time: { headMs: headMsMax, requestMs: requestMsMax, keepAliveMs: idleMsMax, sweepMs },
     });
     this.#server.on("connection", (socket: Socket) => admission.admit(socket));
+    this.#server.on("secureConnection", (socket: TLSSocket) => admission.known(socket));
     this.#server.on("request", (request, response) => void this.#onRequest(request, response));
     this.#server.on("tlsClientError", (error) => {
       logger.log("info", `xmlrpc: no handshake: ${error.message}`);

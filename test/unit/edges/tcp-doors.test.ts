@@ -130,6 +130,20 @@ describe("quotas", () => {
   );
 });
 
+describe("a door with TLS that is full", () => {
+  it("cuts who has only connected for who shakes hands", async () => {
+    const limit = ["gnunetControllersMax=2"];
+    const { portOf } = await open({ listen: ["controllers=0,tls"], tls, limit });
+    const port = portOf(services["controllers"] ?? "");
+    const silent = [1, 2].map(() => connect(port, "127.0.0.1").resume());
+    await until(() => silent.every(({ pending }) => !pending), "connected");
+    const [, bytes, answer] = doors.at(-1) ?? ["", Buffer.from(""), ""];
+    expect(await call(port, "shows none", bytes, answer)).toBe("answered");
+    await until(() => silent[0]?.destroyed === true, "cut");
+    for (const socket of silent) socket.destroy();
+  });
+});
+
 /** A way to the port that keeps what is said in it. */
 async function overhear(port: number) {
   const said: Buffer[] = [];
