@@ -135,6 +135,7 @@ export class LinkListener {
     if (oldest === undefined) return;
     // At once, and not when it is closed: of many that come in one turn each costs one its place.
     this.#strangers.delete(oldest);
+    this.#connections.delete(oldest);
     oldest.destroy();
   }
 

@@ -7,6 +7,7 @@ import { callNatsChannel, listenNatsChannels } from "../../engine/nats-channel.t
 import { connectNats } from "../../engine/nats-connection.ts";
 import { maskNatsName, type NatsPlace } from "../../engine/nats-place.ts";
 import { natsPlace } from "../../engine/open-log.ts";
+import { calmLogger } from "../../host/calm-logger.ts";
 import { systemClock } from "../../host/clock.ts";
 import { newRunId } from "../../host/ids.ts";
 import type { LinkListener } from "../../host/link-listener.ts";
@@ -53,7 +54,9 @@ export interface ListenOverNatsOptions {
 
 /** @throws LogError */
 export async function listenOverNats(options: ListenOverNatsOptions): Promise<ListenedPlace> {
-  const { address, name, countMax, listener, logger } = options;
+  const { address, name, countMax, listener } = options;
+  // Whoever may publish there can call as often as he likes.
+  const logger = calmLogger(options.logger, systemClock);
   const { connection } = await connectNats(address.place);
   const listening = listenNatsChannels({
     ...{ connection, clock: systemClock, stream: address.place.stream, name },

@@ -373,6 +373,7 @@ describe("who may not", () => {
     const bench = new HostBench();
     await bench.start();
     const streams = Array.from({ length: strangersMax + 3 }, () => bench.open());
+    expect(bench.listener.connectionCount).toBe(strangersMax);
     for (const stream of streams) stream.resume();
     await bench.clock.pass(1_000);
     expect(streams.map(({ destroyed }) => destroyed).lastIndexOf(true)).toBe(2);
