@@ -76,7 +76,7 @@ const agentArgv = ["node", "agent"];
 
 /**
  * Runs over there. The executable is known by its checksum, so that another version is another
- * file, and appears whole.
+ * file, and appears whole. What a copy has left that was killed goes with one a day later.
  *
  *   $1 checksum; $2 bytes.
  */
@@ -89,9 +89,11 @@ const bootstrap: string = [
   'if [ -x "$file" ] && [ "$(sum "$file")" = "$1" ]; then echo muster-host have',
   "else",
   '  mkdir -p "$dir" || exit 73',
+  '  find "$dir" -maxdepth 1 -type f -name "muster-*.*" -mtime +0 -exec rm -f {} + 2>/dev/null',
   '  echo "muster-host need $(uname -m)"',
-  '  head -c "$2" >"$file.$$" && [ "$(sum "$file.$$")" = "$1" ] || {',
-  '    rm -f "$file.$$"; echo "the executable did not arrive whole in $dir" >&2; exit 74; }',
+  '  why=$(head -c "$2" 2>&1 >"$file.$$") && [ "$(sum "$file.$$")" = "$1" ] || {',
+  '    rm -f "$file.$$"; [ -z "$why" ] || why=": $why"',
+  '    echo "the executable did not arrive whole in $dir$why" >&2; exit 74; }',
   '  chmod 700 "$file.$$" && mv -f "$file.$$" "$file" || exit 73',
   "fi",
   `exec "$file" ${agentArgv.join(" ")}`,

@@ -12,6 +12,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { machine, tmpdir } from "node:os";
@@ -103,6 +104,26 @@ test("one that does not arrive whole is not run, and does not stay", async () =>
     /^the remote shell ended: the executable did not arrive whole in /,
   );
   expect(cached()).toEqual([]);
+});
+
+test("why it did not arrive whole is said, as where a disk is full", async () => {
+  const head = join(directory, "head");
+  writeFileSync(head, "#!/bin/sh\necho 'head: no room' >&2\nexit 1\n", { mode: 0o700 });
+  const shell = template().replace("HOME=", `PATH=${directory}:${process.env["PATH"]} HOME=`);
+  await expect(connectHost(options(executable(), shell))).rejects.toThrow(/muster: head: no room$/);
+  expect(cached()).toEqual([]);
+});
+
+test("what a copy has left that was killed goes a day later", async () => {
+  const agent = executable();
+  const cache = join(directory, "home/.cache/muster");
+  mkdirSync(cache, { recursive: true });
+  const [old, fresh] = [`muster-${agent.checksum}.1`, `muster-${agent.checksum}.2`];
+  for (const name of [old, fresh]) writeFileSync(join(cache, name), "#!");
+  const twoDaysAgo = Date.now() / 1_000 - 172_800;
+  utimesSync(join(cache, old), twoDaysAgo, twoDaysAgo);
+  await connected(options(agent));
+  expect(cached().toSorted()).toEqual([`muster-${agent.checksum}`, fresh]);
 });
 
 test("one for another kind of machine is not sent", async () => {
