@@ -17,6 +17,8 @@ export interface GnunetBounds {
   readonly gnunetBarriersMax: number;
   /** Bytes a client leaves unread before its connection is closed. */
   readonly gnunetUnreadBytesMax: number;
+  /** Bytes held for all clients: messages that are not whole, and what is not read. */
+  readonly gnunetHeldBytesMax: number;
   /** Asked for; the kernel takes the smaller of it and net.core.somaxconn. */
   readonly gnunetBacklog: number;
 }
@@ -27,6 +29,7 @@ export const defaultGnunetBounds: GnunetBounds = {
   gnunetControllersMax: 2_048,
   gnunetBarriersMax: 10_000,
   gnunetUnreadBytesMax: 1024 * 1024,
+  gnunetHeldBytesMax: 512 * 1024 * 1024,
   gnunetBacklog: 65_535,
 };
 
@@ -39,6 +42,7 @@ const boundMax: GnunetBounds = {
   gnunetControllersMax: tableMax,
   gnunetBarriersMax: tableMax,
   gnunetUnreadBytesMax: 1024 * 1024 * 1024,
+  gnunetHeldBytesMax: Number.MAX_SAFE_INTEGER,
   gnunetBacklog: 2_147_483_647,
 };
 

@@ -7,11 +7,14 @@
 //   C2. What comes after a fault, or after the last answer, is read and dropped, never kept.
 //   C3. No connection has a timer of its own. One that is late by more than a sweep is only ended
 //       by the next: the process was stopped, and what it waits for may lie in the socket.
+//   C4. What is held for all of them is looked at with each sweep; of the client that holds most
+//       the connection that holds most goes first (Q2 of edges/holdings.ts).
 import type { Duplex } from "node:stream";
 import type { Participant } from "../../core/command.ts";
 import type { Cancel, Clock } from "../../host/clock.ts";
 import { decodeMessage, type GnunetMessage, MessageFramer } from "../../wire/gnunet/index.ts";
 import type { GnunetTime } from "../gnunet-time.ts";
+import { chooseCuts, type Holding } from "../holdings.ts";
 import type { GnunetBounds } from "./bounds.ts";
 
 /** Who is behind a connection. */
@@ -20,6 +23,9 @@ export interface Party {
   /** Nothing comes from it any more, and nothing reaches it. */
   over(): void;
 }
+
+/** Less than this is not counted: connections are bounded, too. */
+const heldBytesMin = 1_024;
 
 export interface ConnectionTableOptions {
   readonly clock: Clock;
@@ -104,8 +110,26 @@ export class ConnectionTable {
       return;
     }
     for (const connection of [...this.#open]) connection.onSweep(nowUs);
+    this.#cutHeld();
     this.#sweep = undefined;
     if (this.#open.size > 0) this.#armSweep(nowUs);
+  }
+
+  /** C4. */
+  #cutHeld(): void {
+    const { gnunetHeldBytesMax: max } = this.bounds;
+    for (const { client, bytes, cut } of chooseCuts([...this.#holdings()], max)) {
+      this.limited("gnunetHeldBytesMax");
+      this.note(`${client} holds ${bytes} bytes: limit gnunetHeldBytesMax (${max}) reached`);
+      cut();
+    }
+  }
+
+  *#holdings(): Generator<Holding> {
+    for (const connection of this.#open) {
+      const { heldBytes: bytes, client } = connection;
+      if (bytes >= heldBytesMin) yield { client, bytes, cut: () => connection.drop() };
+    }
   }
 
   #armSweep(nowUs: number, isSecond = false): void {
@@ -148,8 +172,18 @@ export class Connection {
     return this.who.address;
   }
 
+  /** Its address without the port. */
+  get client(): string {
+    return this.address.replace(/:\d+\/tcp$/, "");
+  }
+
   get isOpen(): boolean {
     return this.#state === "open";
+  }
+
+  /** What has come of a message that is not whole, and what was written and not read. */
+  get heldBytes(): number {
+    return this.#framer.keptBytes + this.#stream.writableLength;
   }
 
   /** Sends a message; one who reads nothing is not written to for ever. */

@@ -385,6 +385,23 @@ describe("bounds", () => {
   });
 });
 
+test("gnunetHeldBytesMax: of the client that holds most the largest connections are cut", async () => {
+  const { desk, dial, clock } = playDoors({ gnunetHeldBytesMax: 10_000 });
+  const begin = (address: string, bytes: number): TestParty => {
+    const party = dial("testbed-barrier", `${address}:${bytes}/tcp`);
+    party.stream.write(Buffer.concat([Buffer.from([255, 0]), Buffer.alloc(bytes - 2)]));
+    return party;
+  };
+  const small = begin("10.0.0.1", 4_000);
+  const large = [3_000, 2_000, 2_500].map((bytes) => begin("10.0.0.2", bytes));
+  await settle();
+  clock.advance(gnunetTime.sweepMs);
+  await settle();
+  expect([small, ...large].map((party) => party.isClosed)).toEqual([false, true, false, false]);
+  const said = "10.0.0.2 holds 3000 bytes: limit gnunetHeldBytesMax (10000) reached";
+  expect(desk.notes.join()).toContain(said);
+});
+
 describe("times", () => {
   test("who has sent no whole message in time is closed; who waits is not", async () => {
     const { doors, dial, clock } = playDoors();
