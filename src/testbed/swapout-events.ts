@@ -14,7 +14,7 @@ const swapoutMs = 30_000;
 
 export interface SwapoutOptions {
   readonly clock: Clock;
-  readonly requests: AgendaRequests;
+  readonly requests: Pick<AgendaRequests, "halt" | "mark" | "fireNow">;
   readonly scope: string;
   /** Whether the scheduler answers; bounded. */
   readonly isHeard: () => Promise<boolean>;
@@ -36,9 +36,9 @@ export class SwapoutEvents {
 
   async run(): Promise<void> {
     const { clock, requests, scope, isHeard, drain, active, log } = this.#options;
-    const before = new Set(active());
     requests.halt(scope);
     log("Swapout started");
+    const before = await this.#halted();
     for (const object of [builtIn.swapout, builtIn.teardown]) {
       if (!(await isHeard())) break;
       await within(clock, requests.fireNow(scope, object, "RUN"), swapoutMs);
@@ -47,6 +47,17 @@ export class SwapoutEvents {
     if (!(await isHeard())) return;
     await drain();
     await this.#until(() => active().every((name) => before.has(name)));
+  }
+
+  /** The programs that run when all that was under way has fired or was taken back. */
+  async #halted(): Promise<ReadonlySet<string>> {
+    const { requests, scope, isHeard, drain, active } = this.#options;
+    // One whose start fires at this very instant is not of the swap-out, and gets no time.
+    if (await isHeard()) {
+      await requests.mark(scope);
+      await drain();
+    }
+    return new Set(active());
   }
 
   onProgramEnded(): void {
