@@ -33,6 +33,12 @@ export interface EndedRun {
   /** `idle`, `terminate` and so on. */
   readonly endedBy: string;
   readonly endedWallMs: number;
+  readonly nodes: readonly string[];
+}
+
+interface Result {
+  readonly endedBy: string;
+  readonly nodes?: readonly { readonly name: string }[];
 }
 
 /**
@@ -55,8 +61,9 @@ export function findLastEnded(state: StateDirectory, id?: string): EndedRun | un
   if (last === undefined) return undefined;
   const { pid, eid, file, endedWallMs } = last;
   try {
-    const { endedBy } = JSON.parse(readFileSync(file, "utf8")) as { readonly endedBy: string };
-    return { experiment: `${pid}/${eid}`, endedBy, endedWallMs };
+    const { endedBy, nodes = [] } = JSON.parse(readFileSync(file, "utf8")) as Result;
+    const names = nodes.map(({ name }) => name);
+    return { experiment: `${pid}/${eid}`, endedBy, endedWallMs, nodes: names };
   } catch {
     return undefined; // It is being removed.
   }

@@ -55,7 +55,9 @@ exec "$@"`;
 
 /** @returns the exit status of the command. @throws CommandError */
 export async function execCommand(argv: ExecArguments): Promise<number> {
-  const node = chooseNode(findEntrances(), argv, () => describeLastEnded(argv.experiment));
+  const node = chooseNode(findEntrances(), argv, (name) =>
+    describeLastEnded(argv.experiment, name),
+  );
   const words = ["sh", "-c", launcher, "muster-exec", node.directory, ...argv.command];
   const [file = "", ...rest] = enterNode(node, words);
   const environment = { ...node.environment, TERM: process.env["TERM"] ?? "dumb" };
@@ -85,26 +87,34 @@ function joinGroup(group: string): void {
   }
 }
 
-/** Who has just looked at a run is told that it has ended, and not that there never was one. */
-function describeLastEnded(experiment: string | undefined): string {
+/**
+ * Who has just looked at a run is told that it has ended, and not that there never was one.
+ * @param node only of a run that had it
+ */
+function describeLastEnded(experiment: string | undefined, node: string | undefined): string {
   const last = findLastEnded(resolveStateDirectory(undefined, process.env), experiment);
-  if (last === undefined) return "";
+  if (last === undefined || (node !== undefined && !last.nodes.includes(node))) return "";
   const seconds = Math.max(0, Math.floor((systemClock.wallMs() - last.endedWallMs) / 1_000));
   const ago = seconds < 60 ? `${seconds} s` : formatDuration(seconds * 1_000_000);
-  return `; ${last.experiment} ended by ${last.endedBy} ${ago} ago`;
+  const which = node === undefined ? last.experiment : `${last.experiment}, which had it,`;
+  return `; ${which} ended by ${last.endedBy} ${ago} ago`;
 }
+
+/** @param node undefined: whatever nodes it had */
+type LastEnded = (node: string | undefined) => string;
 
 /** @throws CommandError that says what there is. @param lastEnded of runs that are over */
 export function chooseNode(
   runs: readonly RunEntrances[],
   { node, experiment }: Pick<ExecArguments, "node" | "experiment">,
-  lastEnded: () => string = () => "",
+  lastEnded: LastEnded = () => "",
 ): NodeEntrance {
   const asked = runs.filter((run) => experiment === undefined || isRunNamed(run, experiment));
-  const found = asked.flatMap((run) => run.nodes.filter(({ name }) => name === node));
+  const having = asked.filter((run) => run.nodes.some(({ name }) => name === node));
+  const found = having.flatMap((run) => run.nodes.filter(({ name }) => name === node));
   const [first] = found;
   if (first !== undefined && found.length === 1) return first;
-  const names = asked.map((run) => run.experiment);
+  const names = having.map((run) => run.experiment);
   if (first !== undefined) {
     const which =
       experiment === undefined
@@ -120,11 +130,17 @@ export function chooseNode(
     const why = `${node} of ${away.experiment} is on another machine, ${there}`;
     throw new CommandError(exitCodes.notEntered, why);
   }
-  const nodes = asked.flatMap((run) => run.nodes.map(({ name }) => name));
-  const known = `it has ${nodes.slice(0, 10).join(", ")}${nodes.length > 10 ? ", ..." : ""}`;
   const why =
-    asked.length === 0
-      ? `no run of yours is under way${experiment === undefined ? "" : ` for ${experiment}`}${lastEnded()}`
-      : `no run of yours has a node ${node}; ${names.join(", ")}: ${known}`;
-  throw new CommandError(exitCodes.notEntered, `${why}; start one with muster run or muster up`);
+    asked.length > 0
+      ? `no run of yours has a node ${node}; ${asked.map(describeRun).join("; ")}${lastEnded(node)}`
+      : `no run of yours is under way${experiment === undefined ? "" : ` for ${experiment}`}` +
+        `${lastEnded(undefined)}; start one with muster run or muster up`;
+  throw new CommandError(exitCodes.notEntered, why);
+}
+
+/** What of it can be entered. */
+function describeRun({ experiment, nodes }: RunEntrances): string {
+  if (nodes.length === 0) return `${experiment} has none here`;
+  const names = nodes.slice(0, 10).map(({ name }) => name);
+  return `${experiment} has ${names.join(", ")}${nodes.length > 10 ? ", ..." : ""}`;
 }

@@ -49,8 +49,13 @@ describe("the run", () => {
     const choose = (node: string, experiment?: string) => () =>
       chooseNode(runs, { node, ...(experiment === undefined ? {} : { experiment }) });
     expect(choose("b", "e")).toThrow("e may be each of p/e, q/e; name the project, too");
-    expect(choose("b")).toThrow("several runs have a node b: p/e, q/e, q/f; name one with");
+    expect(choose("b")).toThrow("several runs have a node b: p/e, q/e; name one with");
     expect(choose("a", "g")).toThrow("no run of yours is under way for g");
+    const ended = (name: string | undefined): string => `; r/g, which had ${name}, has ended`;
+    expect(() => chooseNode([...runs, runOf("q/h")], { node: "c" }, ended)).toThrow(
+      "no run of yours has a node c; p/e has a, b; q/e has b; q/f has a; q/h has none here; " +
+        "r/g, which had c, has ended",
+    );
     const twice = [runOf("p/e", "a"), runOf("p/e", "a")];
     expect(() => chooseNode(twice, { node: "a", experiment: "e" })).toThrow("runs 2 times at once");
   });
