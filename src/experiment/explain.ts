@@ -95,7 +95,7 @@ function explainLink(link: Link): string[] {
     ...members.map(({ node, port, address }) => {
       return `  ${node.padEnd(width)}  ${address === "" ? "no address" : address}  interface ${port}`;
     }),
-    ...explainPaths(members).map((line) => `  ${line}`),
+    ...describePaths(members).map((line) => `  ${line}`),
     ...explainQueues(members).map((line) => `  ${line}`),
     ...explainTraces(members).map((line) => `  ${line}`),
   ];
@@ -162,8 +162,8 @@ const routingWords: Readonly<Record<Routing, string>> = {
   manual: "by the routes that are given; nodes with several links forward",
 };
 
-/** What a packet meets from node to node. */
-function explainPaths(members: readonly LinkMember[]): string[] {
+/** What a packet meets from node to node: `each way: 10Mbps, delay 5ms, no loss`. */
+export function describePaths(members: readonly LinkMember[]): string[] {
   const [first] = members;
   if (first === undefined) return [];
   const isAlike = members.every(

@@ -14,6 +14,7 @@ export {
   describeDeclaredBarrier,
   describeExtras,
   describeFlow,
+  describePaths,
   describeQueue,
   describeRoute,
   describeTrace,

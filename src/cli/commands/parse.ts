@@ -15,6 +15,7 @@ import {
   describeDeclaredBarrier,
   describeExtras,
   describeFlow,
+  describePaths,
   describeQueue,
   describeRoute,
   describeTrace,
@@ -308,10 +309,14 @@ function describeLink(link: Link): string[] {
     const shape = trace === undefined ? queued : `${queued}; traced: ${describeTrace(trace)}`;
     lines.push(`    ${node}:${port}  ${address === "" ? "no address" : address}  ${shape}`);
   }
+  // What the file asks for is the sum of two ends, which nobody recognises in its parts.
+  const shapes = link.members.flatMap(({ toLink, fromLink }) => [toLink, fromLink]);
+  const isShared = shapes.some(({ delayUs, loss }) => delayUs > 0 || loss > 0);
+  if (isShared) lines.push(...describePaths(link.members).map((path) => `    ${path}`));
   return lines;
 }
 
-/** One direction of one member: a path over the link has two of them. */
+/** One direction of one end: a path over the link has two of them. */
 function describeShape(shape: LinkShape): string {
   const { bandwidthBps, delayUs, loss } = shape;
   const rate = bandwidthBps === 0 ? "any bandwidth" : `${bandwidthBps / 1e6} Mb/s`;

@@ -322,6 +322,16 @@ test("runParse() notices programs that nothing starts and commands for another s
   }
 });
 
+test("runParse() shows what a link does from node to node beside what its ends do", async () => {
+  const nodes = "nodes: [a, b]\nlinks:\n  l: { between: [a, b], delay: 10ms, loss: 1%";
+  const { out } = await parse(write("even.yaml", `${nodes} }\n`), "text");
+  expect(out).toContain("5 ms, loss 0.005013\n    each way: any bandwidth, delay 10ms, loss 1%\n");
+  const uneven = write("uneven.yaml", `${nodes}, backward: { delay: 4ms } }\n`);
+  expect((await parse(uneven, "text")).out).toContain(
+    "    b to a: any bandwidth, delay 4ms, loss 1%",
+  );
+});
+
 test("runParse() shows routing, costs, traces and generated traffic", async () => {
   const file = write(
     "all.ns",
