@@ -48,8 +48,20 @@ function refuse(message: string, hint: string): Quantity {
   return { ok: false, message, hint };
 }
 
+/** Outputs of ours show a blank before the unit; who copies from them is told what is too much. */
+function mindBlanks(text: string, read: (text: string) => Quantity): Quantity {
+  const quantity = read(text);
+  const joined = text.replace(/\s+/g, "");
+  if (quantity.ok || joined === text || !read(joined).ok) return quantity;
+  return refuse(quantity.message, `Write it without a blank: ${joined}.`);
+}
+
 /** Whole microseconds of `10ms`, `1.5s`, `1h30m`. */
 export function parseDuration(text: string): Quantity {
+  return mindBlanks(text, readDuration);
+}
+
+function readDuration(text: string): Quantity {
   const hint = "Write a number and its unit: 250us, 10ms, 2.5s, 1m30s, 2h.";
   if (/^0(?:\.0*)?$/.test(text)) return { ok: true, value: 0 };
   if (/^[0-9.]+$/.test(text)) return refuse(`the time "${text}" has no unit`, hint);
@@ -87,6 +99,10 @@ export function formatDuration(us: number): string {
 
 /** Bits a second of `100Mbps`, `100Mb` or `100Mb/s`; `any` is 0, whatever the medium carries. */
 export function parseBandwidth(text: string): Quantity {
+  return mindBlanks(text, readBandwidth);
+}
+
+function readBandwidth(text: string): Quantity {
   const hint = "Write a number and its unit: 56kbps, 100Mbps, 1Gbps, or any.";
   if (text === "any" || text === "unlimited") return { ok: true, value: 0 };
   const match = new RegExp(`^(${number})([A-Za-z/]*)$`).exec(text);
@@ -127,6 +143,10 @@ export function formatBandwidth(bps: number): string {
 
 /** A probability from `1.5%`, or `0.015`; 1 alone could be all, and one in a hundred. */
 export function parsePercentage(text: string): Quantity {
+  return mindBlanks(text, readPercentage);
+}
+
+function readPercentage(text: string): Quantity {
   if (new RegExp(quantityPatterns.percentage).test(text)) {
     return { ok: true, value: Number(text.endsWith("%") ? `${text.slice(0, -1)}e-2` : text) };
   }

@@ -70,15 +70,25 @@ function readEvent(
   }
   const object = context.objects.get(name);
   if (object === undefined) {
-    const isVariable = context.interp.exists(name);
-    const hint = isVariable ? `Did you mean $${name}?` : "Make the object before its events.";
     throw new NsFault("NS_EVENT_OBJECT", `no object named "${name}" for this event`, {
       within: name,
-      hint,
+      hint: hintAtObject(context, name, words),
     });
   }
   const plan = planEvent(context, object, words, site);
   return context.countEvent({ ...when, ...plan, modelArgs: plan.modelArgs, offset });
+}
+
+function hintAtObject(context: NsContext, name: string, words: readonly string[]): string {
+  if (context.interp.exists(name)) return `Did you mean $${name}?`;
+  if (name.startsWith("$")) {
+    return `In braces ${name} stays as it is; write the event in quotes: "${words.join(" ")}".`;
+  }
+  const [, link] = /^(.+)-[^-]+$/.exec(name) ?? [];
+  if (link !== undefined && context.objects.get(link)?.kind === "link") {
+    return `Events of NS files are for all of ${link}; muster link set --node changes one end.`;
+  }
+  return "Make the object before its events.";
 }
 
 /** Runs `read`, reporting a fault at the word of the command it is in, or inside that word. */

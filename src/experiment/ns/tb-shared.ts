@@ -59,7 +59,13 @@ export function needMember(
 
 export function needLoss(call: CommandCall, index: number): string {
   const text = word(call.argv, index);
-  quantity(parseLoss(text), "NS_LOSS", index, text);
+  if (quantity(parseLoss(text), "NS_LOSS", index, text) === 1) {
+    const hint = "Write 0.01 for 1 %; for no packets at all take the link down by an event.";
+    call.context.warn(call.site, "NS_LOSS_ALL", "a loss of 1 is all packets", {
+      word: index,
+      hint,
+    });
+  }
   return text;
 }
 

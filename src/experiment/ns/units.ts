@@ -2,6 +2,7 @@
 // Quantities as experiment files write them. [EMULAB-NS 5] Each reader returns a value or the
 // reason why there is none; nothing here knows about diagnostics or limits of a site.
 
+import { plain } from "../quantities.ts";
 import { closest } from "../suggest.ts";
 
 /** A value, or what is wrong with the text. */
@@ -102,7 +103,10 @@ export function parseLoss(text: string): Read<number> {
   const value = Number(text);
   const wellFormed = /^[0-9]+(?:\.[0-9]+)?$/.test(text) || /^\.[0-9]+$/.test(text);
   if (!wellFormed || value > 1 || (value !== 0 && value < 0.000005)) {
-    const hint = "A loss is 0, or a probability between 0.000005 and 1.";
+    const percent = Number(/^([0-9]+(?:\.[0-9]+)?)%$/.exec(text)?.[1] ?? Number.NaN);
+    const hint = !(percent <= 100)
+      ? "A loss is 0, or a probability between 0.000005 and 1."
+      : `A loss is a probability: write ${plain(percent, -2)} for ${text}.`;
     return refuse(`"${text}" is not a valid loss rate`, hint);
   }
   return { ok: true, value };

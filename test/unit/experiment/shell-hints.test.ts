@@ -64,6 +64,17 @@ test("a delay without a unit is a warning from a second on", () => {
   for (const fine of ["20s", "20ms", "0.02", "0"]) expect(found(fine)).toEqual([]);
 });
 
+const links = `set l [$ns duplex-link $a $b 10Mb 20ms DropTail]\n`;
+
+test.each([
+  ["tb-set-link-loss $l 1", "Write 0.01 for 1 %;"],
+  ["tb-set-link-loss $l 2.5%", "A loss is a probability: write 0.025 for 2.5%."],
+  ["$ns at 1 {$l down}", 'In braces $l stays as it is; write the event in quotes: "$l down".'],
+  ['$ns at 1 "$l-a delay 5ms"', "Events of NS files are for all of l; muster link set --node"],
+])("what a link is told wrongly: %s", (line, hint) => {
+  expect(hints(`${links}${line}`)[0]).toContain(hint);
+});
+
 test("an event with a delay in another unit than ms is a warning with what it will be", () => {
   const read = (delay: string) => {
     const link = "set l0 [$ns duplex-link $a $b 10Mb 20ms DropTail]";

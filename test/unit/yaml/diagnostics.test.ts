@@ -107,6 +107,16 @@ events:
     ]);
   });
 
+  it("says what is too much in quantities copied from what commands print", () => {
+    const link = "between: [a, b], bandwidth: 100 Mb/s, delay: 1m 30s, loss: 1 %";
+    const { diagnostics } = read(`nodes: [a, b]\nlinks:\n  l: { ${link} }\n`);
+    expect(diagnostics.map(({ hint }) => hint)).toEqual([
+      "Write it without a blank: 100Mb/s.",
+      "Write it without a blank: 1m30s.",
+      "Write it without a blank: 1%.",
+    ]);
+  });
+
   it("says of a section whose key is misspelt nothing but that", () => {
     const links = "links:\n  l: { between: [aa, b] }\n";
     expect(found(`node: [aa, b]\n${links}`)).toEqual(['1:1 YAML_KEY Did you mean "nodes"?']);
