@@ -244,7 +244,9 @@ function eventFired(counts: Counts, event: EventFired): Line[] {
     return tenth(counts.eventsFired, counts.events, "events", "fired");
   }
   const when = isLate ? `${formatDuration(latenessUs)} late` : "fired";
-  const head = `event ${event.object} ${event.event}`;
+  // What was made of a link is what is looked for; commands of programs are told as they start.
+  const args = event.objectType === "LINK" && event.args !== "" ? ` ${event.args}` : "";
+  const head = `event ${event.object} ${event.event}${args}`;
   return [
     isFine
       ? [`${head} ${when}: ${event.outcome}`]

@@ -124,6 +124,15 @@ describe("a run that was modified", () => {
     expect(said(0)).toContain("given up: 1 came, nobody said how many");
   });
 
+  it("says in the progress what an event has made of a link", () => {
+    const modify = { object: "l", objectType: "LINK", event: "MODIFY", args: "DELAY=50ms" };
+    const lines = createEventLines();
+    const told = new Story().start(["a"], {}).fired(0, 9, modify).events;
+    expect(told.flatMap((event) => lines.next(event)).flat()).toContain(
+      "event l MODIFY DELAY=50ms fired: done",
+    );
+  });
+
   it("says in one line of the progress what happened", () => {
     const lines = createEventLines();
     const said = story().events.flatMap((event) => lines.next(event));
