@@ -97,13 +97,21 @@ export function reportLink(
     return {
       ...(way === "up" ? { from: node, to: peer } : { from: peer, to: node }),
       isUp: state.isUp,
-      asked: askedOf(link.members[member], way, state.shape),
-      now: state.shape,
+      asked: rounded(askedOf(link.members[member], way, state.shape)),
+      now: rounded(state.shape),
       counts: counted?.counts ?? null,
       inside: counted?.size ?? null,
     };
   });
   return { name, kind: link.kind, ways };
+}
+
+/** Shares as results have them: without the noise of having been split into two. */
+function rounded(shape: DirectionShape): DirectionShape {
+  const digits = (share: number): number => Number(share.toPrecision(12));
+  const { loss, duplicate, reorder } = shape;
+  const exact = { loss: digits(loss), duplicate: digits(duplicate), reorder: digits(reorder) };
+  return { ...shape, ...exact };
 }
 
 function askedOf(
