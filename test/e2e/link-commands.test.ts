@@ -191,6 +191,12 @@ describe.skipIf(!isRoot)("muster link", () => {
     ]);
   });
 
+  test("a word that is missing is named", async () => {
+    const { code, stderr } = await muster("link", "set", "l0", "delay=20ms");
+    expect([code, stderr]).toEqual([64, expect.stringContaining("where the link is to be")]);
+    expect((await muster("link", "set", experiment, "l0")).code).toBe(64);
+  });
+
   test("what is planned is not waited for", async () => {
     const planned = await ok("link", "set", experiment, "l0", "delay=99999s", "--at", "+600");
     expect(planned).toMatch(/^l0 MODIFY is accepted by the scheduler of /);
@@ -207,6 +213,7 @@ describe.skipIf(!isRoot)("muster link", () => {
       const report = JSON.parse(await ok("link", "show", id, "l0", "--json"));
       expect(wayFrom(report, "a").now).toMatchObject({ delayUs: 30_000 });
       expect(await ok("link", "down", "plain", "l0")).toBe("l0 DOWN is completed\n");
+      expect((await muster("status", id)).stderr).toContain(`${id} is under way by muster run`);
       expect(await ok("event", "send", "plain", "stays", "stop")).toContain("is accepted");
     } finally {
       going.child.kill("SIGINT");

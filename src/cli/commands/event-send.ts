@@ -80,7 +80,10 @@ function readRequest(
   }
   const at = parseEventTime(time, splitTime(wallUs()), localCalendar);
   if (at === undefined) {
-    throw usage(`--at ${time}: it is now, +SECONDS, or [[[[yy]mm]dd]HH]MMss in local time`);
+    const seconds = /^\+?(\d+(?:\.\d+)?)s?$/.exec(time)?.[1];
+    const meant = seconds === undefined ? "" : `; +${seconds} is ${seconds} seconds from now`;
+    const forms = "now, +SECONDS, or [[[[yy]mm]dd]HH]MMss in local time";
+    throw usage(`--at ${time}: it is ${forms}${meant}`);
   }
   const args = formatEventArguments(words);
   const oversize = describeOversize(objname, args);

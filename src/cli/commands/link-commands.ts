@@ -31,10 +31,12 @@ export function registerLinkCommands(program: Command, setExit: SetExit): void {
   addShow(link, setExit);
   addCapture(link, setExit);
   const set = addObject(link.command("set").description("change some of what a link does"))
-    .argument("<settings...>", "bandwidth=10Mb delay=20ms jitter=2ms loss=1% queue=50 ...")
+    .usage("[options] <id> <link> <settings...>")
+    .argument("[settings...]", "bandwidth=10Mb delay=20ms jitter=2ms loss=1% queue=50 ...")
     .option("--node <name>", "only the way from this end of a link, or this member of a LAN");
   addPlace(set).action(
     async (id: string, name: string, settings: readonly string[], options: LinkOptions) => {
+      if (settings.length === 0) throw new CommandError(exitCodes.usage, missingWord(name));
       const formatted = formatLinkArgs(settings, options.node === undefined);
       if ("problem" in formatted) throw new CommandError(exitCodes.usage, formatted.problem);
       const words = formatted.args.split(" ");
@@ -50,6 +52,14 @@ export function registerLinkCommands(program: Command, setExit: SetExit): void {
       setExit(await send({ id, name, word, words: [], options }));
     });
   }
+}
+
+/** Of a command line with two words behind `set`. */
+function missingWord(second: string): string {
+  const line = "muster link set ID LINK NAME=VALUE...";
+  return second.includes("=")
+    ? `${second} stands where the link is to be: ${line}; muster status lists the experiments`
+    : `there is nothing to set: ${line}, such as delay=20ms`;
 }
 
 function addShow(link: Command, setExit: SetExit): void {

@@ -76,12 +76,26 @@ export async function askDaemon({ state, request, onAnswer }: AskOptions): Promi
     const link = await connectDaemon(state, systemClock);
     if (link !== undefined) return await ask(link, request, onAnswer);
   } catch (error) {
-    throw commandError(error);
+    const told = commandError(error);
+    const isUnknown = error instanceof BossError && error.code === "NO_SUCH_EXPERIMENT";
+    throw isUnknown && told instanceof CommandError ? await namingRun(told, request) : told;
   }
-  throw new CommandError(
+  const none = new CommandError(
     serveExitCodes.unavailable,
     `no daemon answers in ${state.path}, so nothing is up there; start one with: muster up FILE, or muster serve`,
   );
+  throw await namingRun(none, request);
+}
+
+/** Other commands take the name of a run that no daemon has: who gives it is told why not here. */
+async function namingRun(error: CommandError, request: Request): Promise<CommandError> {
+  if (!("id" in request) || typeof request.id !== "string") return error;
+  const { runsNamed } = await import("./link-door-client.ts");
+  const [run] = runsNamed(request.id);
+  if (run === undefined) return error;
+  const whose = "by muster run, whose terminal shows it, or under another --state";
+  const message = `${error.message}; ${run.experiment} is under way ${whose}`;
+  return new CommandError(error.exitCode, message, { cause: error.cause });
 }
 
 /** Asks the daemon, and starts it in the background when there is none. @throws CommandError */

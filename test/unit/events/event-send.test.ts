@@ -164,6 +164,7 @@ describe("muster event send", () => {
     [{ word: "strat" }, 64, "there is no event strat; did you mean START?"],
     [{ word: "explode" }, 64, "there is no event explode; docs/man/tevc.1.md lists them"],
     [{ at: "later" }, 64, "--at later: it is now, +SECONDS"],
+    [{ at: "5s" }, 64, "in local time; +5 is 5 seconds from now"],
     [{ object: "x".repeat(128) }, 64, "objectNameBytesMax"],
     [{ id: "nobody" }, 66, "there is no experiment nobody in"],
     [{ id: "no/body" }, 66, "cannot read the key of no/body, /proj/no/exp/body/tbdata/eventkey"],
