@@ -86,6 +86,8 @@ export function describeOutcome(outcome: SendOutcome, { request, timeoutS }: Out
     case "completed": {
       const { error, why = "" } = outcome;
       if (error === 0) return `${event} is completed`;
+      // That of whoever refuses to obey; nothing has come of it that had an error of its own.
+      if (error === -1 && why !== "") return `${event} could not be obeyed: ${why}`;
       return `${event} is completed with error ${error}${why === "" ? "" : `: ${why}`}`;
     }
     case "ignored":

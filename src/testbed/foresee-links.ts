@@ -19,39 +19,54 @@ import { planGroups } from "./agenda-plan.ts";
 /** Each is a line; what is the same of several events is told once. */
 const toldMax = 10;
 
+type Judges = Pick<ShapedLinks, "table" | "refusal" | "overload">;
+
+/** What will come of an event for one object. */
+export interface Foreseen {
+  readonly event: PlannedEvent;
+  readonly object: string;
+  readonly will: "be refused" | "be too much";
+  readonly text: string;
+}
+
 /** @param told what has been said of the links as the file asks for them */
 export function foreseeLinkEvents(
   experiment: Experiment,
-  links: Pick<ShapedLinks, "table" | "refusal" | "overload">,
+  links: Judges,
   told: readonly string[],
 ): readonly string[] {
   const known = new Set(told);
-  const groups = new Map(planGroups(experiment).map(({ name, members }) => [name, members]));
-  const names = links.table.names;
-  const all = names.map((name) => links.table.link(name) as ShapedLink);
   const texts: string[] = [];
-  const say = (text: string, event: PlannedEvent, object: string, will: string): void => {
-    if (known.has(text)) return;
+  for (const { event, object, will, text } of foresee(experiment, links)) {
+    if (known.has(text)) continue;
     known.add(text);
     texts.push(`${whenOf(event)}${event.event} of ${object} will ${will}: ${text}`);
-  };
+  }
+  const more = texts.length - toldMax;
+  const rest = more > 0 ? [`${more} more events of links will be refused or too much`] : [];
+  return [...texts.slice(0, toldMax), ...rest];
+}
+
+/** All of it, in the order of F1. */
+export function* foresee(experiment: Experiment, links: Judges): Iterable<Foreseen> {
+  const groups = new Map(planGroups(experiment).map(({ name, members }) => [name, members]));
+  const all = links.table.names.map((name) => links.table.link(name) as ShapedLink);
   for (const events of linesOf(experiment)) {
     const table = links.table.copy();
     for (const event of events) {
       for (const object of groups.get(event.object) ?? [event.object]) {
         const read = readChanges(all, object, event);
         const problem = typeof read === "string" ? read : links.refusal(read, table);
-        if (problem !== undefined) say(problem, event, object, "be refused");
+        if (problem !== undefined) yield { event, object, will: "be refused", text: problem };
         if (problem !== undefined || typeof read === "string") continue;
         commit(table, read);
         if (!mayOverload(read)) continue;
-        for (const text of links.overload?.(table) ?? []) say(text, event, object, "be too much");
+        for (const text of links.overload?.(table) ?? []) {
+          yield { event, object, will: "be too much", text };
+        }
       }
     }
   }
-  const more = texts.length - toldMax;
-  const rest = more > 0 ? [`${more} more events of links will be refused or too much`] : [];
-  return [...texts.slice(0, toldMax), ...rest];
 }
 
 /** F1. Those of links only. */

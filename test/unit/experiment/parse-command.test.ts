@@ -412,3 +412,28 @@ links:
   expect(errors).toContain(":10:3: note[LINK_SHAPE]: link quick at a: bandwidth 10000 Mb/s");
   expect(errors).toContain("--links none leaves the links of a run alone");
 });
+
+test("runParse() warns of events of links that a run will refuse, at their place", async () => {
+  const file = write(
+    "events.yaml",
+    `nodes: [a, b]
+links:
+  l: { between: [a, b], bandwidth: 10Mbps, delay: 2ms }
+events:
+  - { at: 1s, target: l, do: modify, set: { delay: 900ms } }
+  - { at: 2s, target: l, do: modify, set: { bandwidth: 1Gbps } }
+  - { at: 3s, target: l, do: modify, set: { delay: 1h } }
+  - { at: 4s, target: l, do: modify, set: { bandwidth: 10Gbps, delay: 1ms } }
+`,
+  );
+  const { exit, errors } = await parse(file, "text");
+  expect(exit).toBe(0);
+  const told = [...errors.matchAll(/events\.yaml:(\d+):\d+: (\w+)\[LINK_EVENT\]: link l: /g)];
+  // The one in the second line is too much only because of the one before.
+  expect(told.map(([, line, severity]) => `${line} ${severity}`)).toEqual([
+    "6 warning",
+    "7 warning",
+    "8 note",
+  ]);
+  expect(errors).toContain("the event will be refused where delay-node shapes");
+});
