@@ -42,7 +42,7 @@ export function isSharedLog(name: string): boolean {
  */
 export function checkLogName(name: string): void {
   if (isSharedLog(name)) parseNatsPlace(name);
-  else if (name !== "memory" && !/^sqlite:./.test(name)) throw unknown(name, logNames);
+  else if (name !== "memory") fileOf(name);
 }
 
 /**
@@ -196,6 +196,11 @@ const sqlitePrefix = "sqlite:";
 export function fileOf(name: string): string {
   const file = name.startsWith(sqlitePrefix) ? name.slice(sqlitePrefix.length) : "";
   if (file === "") throw unknown(name, logNames);
+  // In the manner of a URL, as those of NATS are; the file would be in the root directory.
+  if (file.startsWith("//")) {
+    const meant = `${sqlitePrefix}${file.slice(2)}`;
+    throw unknown(name, `the file behind the colon, without two slashes: ${meant}`);
+  }
   return resolve(file);
 }
 

@@ -167,6 +167,7 @@ ops-port: 2222
     ],
     ["limit:\n  scopesMx: 1000", "scopesMx=1000: did you mean scopesMax?", "2:3"],
     ["name: a\nlog: paper", "2:6: error[SERVE_VALUE]: there is no log 'paper'", "sqlite:FILE"],
+    ["log: sqlite://core.log", "1:6: error[SERVE_VALUE]: there is no log", "sqlite:core.log"],
     ["role: king", "1:7: error[", "boss"],
     ["http-client-certs: perhaps", "1:20: error[", "true or false"],
     ["drain: -1", "1:8: error[YAML_RANGE]", "0 to 86400"],

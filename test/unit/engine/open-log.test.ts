@@ -5,7 +5,12 @@ import { existsSync, mkdtempSync, rmSync, statSync, truncateSync } from "node:fs
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { openLog, openPayloads, openSnapshots } from "../../../src/engine/open-log.ts";
+import {
+  checkLogName,
+  openLog,
+  openPayloads,
+  openSnapshots,
+} from "../../../src/engine/open-log.ts";
 import { systemClock } from "../../../src/host/clock.ts";
 
 let folder = "";
@@ -65,5 +70,16 @@ describe("openLog()", () => {
     await log.close();
     await begin(0);
     await (await open()).close();
+  });
+});
+
+describe("checkLogName()", () => {
+  it.each([
+    ["sqlite://core.log", "sqlite:core.log"],
+    ["sqlite:///var/core.log", "sqlite:/var/core.log"],
+  ])("takes %s for no file of the root directory, and says what is meant", (name, meant) => {
+    const text = `there is no log '${name}'; give the file behind the colon, without two slashes: ${meant}`;
+    expect(() => checkLogName(name)).toThrow(text);
+    expect(() => checkLogName(meant)).not.toThrow();
   });
 });
