@@ -19,7 +19,9 @@ export function describeDialFailure(
   if (!isTls && (code === "ECONNRESET" || code === "EPIPE")) {
     return answers(`and hangs up; does it speak TLS? Then give https://${url.host}`);
   }
-  return `no server answers at ${url.host} ${told}`;
+  if (url.host !== url.hostname) return `no server answers at ${url.host} ${told}`;
+  const port = `port ${isTls ? 443 : 80} of ${url.host}`;
+  return `no server answers at ${port} ${told}; give the URL that muster serve prints, with its port`;
 }
 
 /** undefined for what is no matter of TLS. */

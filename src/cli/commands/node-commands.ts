@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Names the commands about nodes of this machine: exec and shell in those of runs that are under
 // way, and doctor for what nodes can be here. Each command's code is loaded only when it is called.
-import type { Command } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
 import { processIo } from "../io.ts";
 import type { DoctorArguments } from "./doctor.ts";
 import type { ExecArguments } from "./exec.ts";
@@ -43,7 +43,11 @@ export function registerNodeCommands(program: Command, setExit: SetExit): void {
     .description("let a server bring experiments up on this machine, until Ctrl-C")
     .argument("<name>", "what it is called there: muster up FILE --on NAME")
     .requiredOption("--server <url>", "its http door; MUSTER_TOKEN is a token of role admin")
-    .option("--capacity <n>", "nodes it has room for (default: what processors and memory say)")
+    .option(
+      "--capacity <n>",
+      "nodes it has room for (default: what processors and memory say)",
+      capacity,
+    )
     .option("--types <list>", "types of nodes it is for, with commas between (default: any)")
     .option("--ca <file>", "certificate that has signed the server's (default: $MUSTER_CA)")
     .option("--cert <file>", "certificate to show, with its key (PEM) (default: $MUSTER_CERT)")
@@ -68,4 +72,9 @@ export function registerNodeCommands(program: Command, setExit: SetExit): void {
       const { doctorCommand } = await import("./doctor.ts");
       setExit(await doctorCommand(options, processIo));
     });
+}
+
+function capacity(text: string): string {
+  if (/^[1-9]\d{0,14}$/.test(text)) return text;
+  throw new InvalidArgumentError("It must be a whole number of nodes, from 1.");
 }

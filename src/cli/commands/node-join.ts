@@ -6,6 +6,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { createSecureContext } from "node:tls";
 import { createWebSocketStream, WebSocket } from "ws";
 import type { ClientTls } from "../../client/tls-platform.ts";
+import { isHostName, noHostName } from "../../edges/hosts/index.ts";
 import { sleep, systemClock } from "../../host/clock.ts";
 import { tokenProtocolPrefix } from "../../wire/link/frames.ts";
 import { hostsPath, hostsProtocol } from "../../wire/node-link/index.ts";
@@ -42,6 +43,7 @@ const unauthorized = 4_401;
 
 /** @returns the exit status, when it was told to end. @throws CommandError */
 export async function nodeJoinCommand(argv: JoinArguments, io: CommandIo): Promise<number> {
+  if (!isHostName(argv.name)) throw new CommandError(exitCodes.usage, noHostName(argv.name));
   const url = urlOf(argv);
   checkToken();
   const signals = new StopSignals();

@@ -2,7 +2,7 @@
 // Machines that have joined `muster serve`, as an experiment is told of them that is brought up
 // there: `muster up FILE --on NAME,...`.
 import { BossError } from "../../boss/index.ts";
-import type { JoinedHosts } from "../../edges/hosts/index.ts";
+import { isHostName, type JoinedHosts } from "../../edges/hosts/index.ts";
 import { connectStream, type HostWish, type MachinesWish } from "../../testbed/machines/index.ts";
 import { musterVersion } from "../version.ts";
 
@@ -23,6 +23,11 @@ export function joinedMachines(hosts: JoinedHosts, names: readonly string[]): Ma
 }
 
 function notJoined(name: string, there: readonly string[]): string {
+  if (!isHostName(name)) {
+    // As `muster run` takes them: [USER@]HOST[:N][=TYPE].
+    const advice = "room and types are told by muster node join (--capacity, --types)";
+    return `--on ${name}: give names of machines that have joined, with commas between; ${advice}`;
+  }
   const who = there.length === 0 ? "no machine has" : `these have: ${there.join(", ")}`;
   return `no machine has joined as ${name}; ${who}; on it: muster node join ${name} --server URL`;
 }

@@ -35,6 +35,16 @@ interface Awaited {
   readonly cancel: Cancel;
 }
 
+/** Of a machine that joins, and as `--on` of an experiment that is brought up there names it. */
+export function isHostName(name: string): boolean {
+  return /^\w[\w.-]{0,62}$/.test(name);
+}
+
+/** What somebody is told whose name is none. */
+export function noHostName(name: string): string {
+  return `${JSON.stringify(name.slice(0, 40))} is no name of a machine; use letters, digits, dots and dashes`;
+}
+
 export class JoinedHosts {
   readonly #clock: Clock;
   readonly #hosts = new Map<string, Joined>();
@@ -55,9 +65,7 @@ export class JoinedHosts {
   /** @param start asks the machine for a stream. @returns what ends it, or why it may not join */
   join(host: JoinedHost, start: (link: string) => void): (() => void) | string {
     const { name } = host;
-    if (!/^\w[\w.-]{0,62}$/.test(name)) {
-      return `${JSON.stringify(name.slice(0, 40))} is no name of a machine; use letters, digits, dots and dashes`;
-    }
+    if (!isHostName(name)) return noHostName(name);
     if (this.#hosts.has(name)) return `a machine has joined as ${name}; choose another name`; // J1.
     if (this.#hosts.size >= hostsLimits.joinedHostsMax) {
       return `${hostsLimits.joinedHostsMax} machines have joined (joinedHostsMax)`;

@@ -12,8 +12,10 @@ import { WebSocketServer } from "ws";
 import { type JoinArguments, nodeJoinCommand } from "../../../src/cli/commands/node-join.ts";
 import { stuckAfterDefault } from "../../../src/cli/commands/run-arguments.ts";
 import { planMachines } from "../../../src/cli/commands/run-hosts.ts";
+import { joinedMachines } from "../../../src/cli/commands/serve-hosts.ts";
 import { describeDialFailure } from "../../../src/cli/dial-failure.ts";
 import { CommandError } from "../../../src/cli/io.ts";
+import { JoinedHosts } from "../../../src/edges/hosts/index.ts";
 import { systemClock } from "../../../src/host/clock.ts";
 import { createAuthority, issueCertificate } from "../../../src/pki/certificate.ts";
 import { HttpBench } from "../http/http-bench.ts";
@@ -108,6 +110,11 @@ test("where nobody answers nothing is guessed", async () => {
     69,
     "no server answers at HOST:PORT (ECONNREFUSED)",
   ]);
+  // The port of the scheme, which who leaves it out did not mean.
+  const refused = { code: "ECONNREFUSED", message: "m" };
+  expect(describeDialFailure(new URL("wss://boss"), refused)).toBe(
+    "no server answers at port 443 of boss (ECONNREFUSED); give the URL that muster serve prints, with its port",
+  );
 });
 
 test.each([
@@ -158,6 +165,22 @@ test("files of TLS are not ignored where the server is called in clear", async (
     64,
     "--ca is for a server that speaks TLS; give --server https://HOST:PORT",
   ]);
+});
+
+test("what cannot be a name is said before anybody is called", async () => {
+  const ended = await joining("http", "127.0.0.1:1", {}, { name: "a/b" });
+  expect(ended).toEqual([
+    64,
+    '"a/b" is no name of a machine; use letters, digits, dots and dashes',
+  ]);
+});
+
+test("who names machines of a server as muster run names hosts is told where room is said", () => {
+  const hosts = new JoinedHosts(systemClock);
+  expect(() => joinedMachines(hosts, ["a:4"])).toThrow(
+    /^--on a:4: .*muster node join \(--capacity/,
+  );
+  expect(() => joinedMachines(hosts, ["a"])).toThrow(/^no machine has joined as a; /);
 });
 
 test("what cannot be a token is the user's mistake, and is not shown", async () => {
