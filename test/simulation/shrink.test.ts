@@ -2,6 +2,7 @@
 // Goal: a failing run of a cluster is made small: nothing stays that the failure does not need, and
 // what stays comes when it came. Method: runs whose failure is known, in place of real ones.
 import { describe, expect, it } from "vitest";
+import { differenceOf } from "../../src/testing/cluster/cluster-checker.ts";
 import { drawFaults, generate } from "../../src/testing/cluster/generate.ts";
 import type { Script } from "../../src/testing/cluster/script.ts";
 import { shrink } from "../../src/testing/cluster/shrink.ts";
@@ -48,5 +49,17 @@ describe("shrink()", () => {
     const small = await shrink(whole, "K2", { run: fake.run, runsMax: 5 });
     expect(fake.runs).toBe(5);
     expect(small.steps.length).toBeGreaterThan(1);
+  });
+});
+
+describe("a violation of K2", () => {
+  it.each([
+    ["a\nb  \nc\n", "a\nc\n", "[b], should say []"],
+    ["a \n", "a \nb\n", "[], should say [b]"],
+    ["a 1\n", "a 2\n", "[a 1], should say [a 2]"],
+    ["a\nb\n", "b\na\n", "[a; b], should say [b; a]"],
+    ["a\na\n", "a\n", "[a; a], should say [a]"],
+  ])("tells %j from %j by what differs, in a line", (said, should, text) => {
+    expect(differenceOf(said, should)).toBe(text);
   });
 });

@@ -15,6 +15,7 @@ import {
   type StoredRun,
 } from "../../boss/index.ts";
 import { systemClock } from "../../host/clock.ts";
+import { plural } from "../../testbed/record/words.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError, type CommandIo } from "../io.ts";
 import { stateOf } from "./serve-client.ts";
@@ -55,7 +56,8 @@ export async function pruneCommand(argv: PruneArguments, io: CommandIo): Promise
   else {
     const verb = dryRun ? "would remove" : "removed";
     for (const run of gone) io.stdout(`${verb} ${nameRun(run)}, ${run.bytes} bytes\n`);
-    io.stdout(`${verb} ${gone.length} runs of ${bytes} bytes, ${kept} stay\n`);
+    const what = `${plural(gone.length, "run")} of ${bytes} bytes`;
+    io.stdout(`${verb} ${what}, ${kept} ${kept === 1 ? "stays" : "stay"}\n`);
   }
   return status;
 }

@@ -77,7 +77,7 @@ async function runOneScript(
 ): Promise<number> {
   const { problems } = await runScript(onLine === undefined ? { script } : { script, onLine });
   for (const problem of problems) io.stderr(`  ${problem}\n`);
-  io.stdout(`${script.steps.length} steps, ${problems.length} violations\n`);
+  io.stdout(`${plural(script.steps.length, "step")}, ${plural(problems.length, "violation")}\n`);
   return problems.length === 0 ? exitCodes.ok : exitCodes.failed;
 }
 

@@ -232,7 +232,7 @@ export class ClusterChecker {
       const said = this.#textOf(kind, applied.addressed);
       const should = this.#textOf(kind, meant);
       if (said !== should) {
-        const what = `${server} says [${said}], should say [${should}]`;
+        const what = `${server} says ${differenceOf(said, should)}`;
         this.complain("K2", `entry ${entry.sequence} (${kind}): ${what}`);
       }
     }
@@ -373,6 +373,21 @@ function textOf({ edge, incarnation, effect }: Said): string {
     default:
       return `${life} ${effect.kind}\n`;
   }
+}
+
+/** The rows that are on one side only, in a line; all of them where only their order differs. */
+export function differenceOf(said: string, should: string): string {
+  const rowsOf = (text: string): readonly string[] =>
+    text.split(/\s*\n/).filter((row) => row !== "");
+  const [ours, right] = [rowsOf(said), rowsOf(should)];
+  const [extra, lacking] = [difference(ours, right), difference(right, ours)];
+  const isOrder = extra.length === 0 && lacking.length === 0;
+  const [shown, wanted] = isOrder ? [ours, right] : [extra, lacking];
+  return `[${shown.join("; ")}], should say [${wanted.join("; ")}]`;
+}
+
+function difference(rows: readonly string[], others: readonly string[]): readonly string[] {
+  return rows.filter((row) => !others.includes(row));
 }
 
 /** The kind whose model is asked about a command that names it. */

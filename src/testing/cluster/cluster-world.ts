@@ -462,11 +462,11 @@ export class ClusterWorld {
   ): Party {
     const { ask, barrier, error, timeoutMs = "none" } = step;
     const { what, ...rest } = ask;
-    const words = Object.values(rest).map(String).join(" ");
+    const words = [what, barrier, ...Object.values(rest)].map(String).join(" ");
     const party: Party = {
       ...{ name: `c${step.id}`, at, ...facts, sinceUs: this.clock.elapsedUs },
       isSubscription: what === "subscribe",
-      asked: `${what} ${barrier} ${words}, error ${error}, timeout ${timeoutMs}`,
+      asked: `${words}, error ${error}, timeout ${timeoutMs}`,
       ...{ end: undefined, answers: 0, excuse: undefined, leave: () => undefined },
     };
     this.parties.push(party);

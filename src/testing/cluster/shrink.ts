@@ -2,6 +2,7 @@
 // Makes a failing run small: leaves out faults of messages, servers, then steps, as long as the
 // same rule is broken. Steps keep their names, what they draw and when they come, so that what is
 // left is a part of the run that failed, and can be run and read by itself.
+import { plural } from "../../testbed/record/words.ts";
 import { type RunResult, runScript } from "./cluster-run.ts";
 import { agendaStrikes, describeStep, type FaultName, type Script, type Step } from "./script.ts";
 
@@ -97,6 +98,6 @@ function isOfAgenda(step: Step): boolean {
 /** For people, a line for each step. */
 export function describeScript({ seed, servers, faults, steps }: Script): string {
   const rates = Object.entries(faults).map(([name, rate]) => `${name}=${rate}`);
-  const head = `seed ${seed}, ${servers} servers, faults of messages: ${rates.join(" ") || "none"}`;
+  const head = `seed ${seed}, ${plural(servers, "server")}, faults of messages: ${rates.join(" ") || "none"}`;
   return [head, ...steps.map((step: Step) => `  ${describeStep(step)}`)].join("\n");
 }
