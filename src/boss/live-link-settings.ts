@@ -6,13 +6,14 @@
 //   S2. Of a key of a link the last word counts, as of what is kept (link-setting-rows.ts, K1).
 import type { Experiment } from "../experiment/index.ts";
 import type { Link } from "../experiment/model.ts";
+import { saysTheSame } from "./experiment-diff.ts";
 import { type LinkSetting, overlayLinks } from "./link-overlay.ts";
 
 interface Live {
   /** Of the results of the run: another run has nothing of it. */
   readonly directory: string;
   /** Each with the link as it was in the file. */
-  settings: readonly (readonly [setting: LinkSetting, link: string])[];
+  settings: readonly (readonly [setting: LinkSetting, link: Link])[];
 }
 
 export class LiveLinkSettings {
@@ -28,14 +29,13 @@ export class LiveLinkSettings {
     const known = this.#live.get(exptidx);
     const live = known?.directory === directory ? known : { directory, settings: [] };
     this.#live.set(exptidx, live);
-    const as = JSON.stringify(link);
     for (const setting of settingsOf(link, node, words)) {
       // S2.
       const others = live.settings.filter(([it]) => {
         const isSame = it.link === setting.link && it.key === setting.key;
         return !isSame || (setting.node !== "" && it.node !== setting.node);
       });
-      live.settings = [...others, [setting, as]];
+      live.settings = [...others, [setting, link]];
     }
   }
 
@@ -43,9 +43,9 @@ export class LiveLinkSettings {
   over(exptidx: number, directory: string, experiment: Experiment): Experiment {
     const live = this.#live.get(exptidx);
     if (live?.directory !== directory) return experiment;
-    // S1.
-    const links = new Map(experiment.links.map((link) => [link.name, JSON.stringify(link)]));
-    const settings = live.settings.filter(([{ link }, as]) => links.get(link) === as);
+    // S1. Where it stands in the file does not make it another one.
+    const links = new Map(experiment.links.map((link) => [link.name, link]));
+    const settings = live.settings.filter(([, link]) => saysTheSame(links.get(link.name), link));
     const only = settings.map(([setting]) => setting);
     return overlayLinks({ experiment, rows: {} }, only).experiment;
   }
