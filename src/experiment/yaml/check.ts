@@ -5,7 +5,14 @@
 import type { SourcePosition } from "../model.ts";
 import { parseBandwidth, parseDuration, parsePercentage, type Quantity } from "../quantities.ts";
 import { closest } from "../suggest.ts";
-import type { FieldType, ListType, RecordType, ScalarType } from "./fields.ts";
+import {
+  type FieldType,
+  hostNamePattern,
+  type ListType,
+  nodeKeyPattern,
+  type RecordType,
+  type ScalarType,
+} from "./fields.ts";
 import type { Findings } from "./findings.ts";
 import { type DocumentNode, describeKind, type MapNode } from "./tree.ts";
 
@@ -220,7 +227,9 @@ function checkMap(
   const pattern = new RegExp(type.key);
   for (const { key, keyAt, value } of node.entries) {
     if (!pattern.test(key)) {
-      const hint = "Names are letters, digits and dashes; several nodes are node{0..4}.";
+      const isShort = type.key === hostNamePattern || type.key === nodeKeyPattern;
+      const most = isShort ? ", at most 32 of them" : "";
+      const hint = `Names are letters, digits and dashes${most}; several nodes are node{0..4}.`;
       findings.error(keyAt, "YAML_NAME", `"${key}" is no name for ${type.what}`, hint);
     }
     checkShape(value, type.of, `${type.what.replace(/^an? /, "")} ${key}`, findings);

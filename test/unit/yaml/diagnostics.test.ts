@@ -31,6 +31,15 @@ describe("parseYamlExperiment()", () => {
     expect(diagnostics[0]?.message).not.toContain("\n");
   });
 
+  it.each(["nodes: { NAME: }", "nodes: [a, b]\nlinks: { NAME: { between: [a, b] } }"])(
+    "says how long a name may be: %s",
+    (text) => {
+      const { diagnostics } = read(text.replace("NAME", "a".repeat(33)));
+      expect(diagnostics[0]).toMatchObject({ code: "YAML_NAME" });
+      expect(diagnostics[0]?.hint).toContain("at most 32 of them");
+    },
+  );
+
   it("says of a LAN with too little room for its members what to write, and nothing more", () => {
     const nodes = Array.from({ length: 300 }, (_, index) => `n${index}`).join(", ");
     const lan = (more: string): string =>
