@@ -18,20 +18,28 @@ import {
   readCounts,
   readState,
 } from "./agent-network.ts";
-import type { HostLink } from "./host-link.ts";
+import type { HostClock } from "./host-clock.ts";
 import type { HostPaths } from "./host-paths.ts";
+import type { NodeLink } from "./node-link.ts";
 
 /** Between two looks at how the links of hosts are. */
 const lookMs = 1_000;
+
+/** A host that makes links. */
+export interface ShapingHost {
+  readonly name: string;
+  readonly link: Pick<NodeLink, "ask">;
+  readonly clock: Pick<HostClock, "aheadUs" | "toHost" | "toOwn">;
+}
 
 export interface HostsLinksOptions {
   readonly kind: "netem" | "delay-node";
   readonly shapes: readonly ShapedLink[];
   readonly clock: Clock;
   /** Those that have nodes. */
-  readonly hosts: readonly HostLink[];
+  readonly hosts: readonly ShapingHost[];
   /** Those that a link has ends on. */
-  readonly hostsOf: (link: string) => readonly HostLink[];
+  readonly hostsOf: (link: string) => readonly ShapingHost[];
   /** What lies between them, as far as links go there. */
   readonly paths: HostPaths;
 }
@@ -41,8 +49,9 @@ export class HostsLinks implements ShapedLinks {
   readonly table: LinkTable;
   readonly #options: HostsLinksOptions;
   readonly #failed = Promise.withResolvers<string>();
-  readonly #states = new Map<HostLink, LinksState>();
+  readonly #states = new Map<ShapingHost, LinksState>();
   #cancel: Cancel = () => undefined;
+  #isStopped = false;
 
   /** @throws NetworkError when a link is asked for what nothing here does */
   constructor(options: HostsLinksOptions) {
@@ -126,7 +135,7 @@ export class HostsLinks implements ShapedLinks {
 
   async #tell(planned: readonly DirectionUpdate[], atUs: number): Promise<number> {
     const { paths } = this.#options;
-    const byHost = new Map<HostLink, DirectionUpdate[]>();
+    const byHost = new Map<ShapingHost, DirectionUpdate[]>();
     for (const update of planned) {
       for (const host of this.#options.hostsOf(update.link)) {
         byHost.set(host, [...(byHost.get(host) ?? []), paths.onHost(update)]);
@@ -190,6 +199,7 @@ export class HostsLinks implements ShapedLinks {
   }
 
   stop(): Promise<void> {
+    this.#isStopped = true;
     this.#cancel();
     return Promise.resolve();
   }
@@ -211,11 +221,11 @@ export class HostsLinks implements ShapedLinks {
     this.table.state(place)?.shape;
 
   #lookLater(): void {
+    if (this.#isStopped) return;
+    // A host that has not made its links yet does not say; one that is lost ends the run.
+    const again = (): void => this.#lookLater();
     this.#cancel = this.#options.clock.after(lookMs, () => {
-      this.refresh().then(
-        () => this.#lookLater(),
-        () => undefined, // The host is lost, and the run ends.
-      );
+      this.refresh().then(again, again);
     });
   }
 }
@@ -223,7 +233,7 @@ export class HostsLinks implements ShapedLinks {
 const noLinkComes = "links of other machines neither come nor go while the run goes on";
 
 async function setOn(
-  host: HostLink,
+  host: ShapingHost,
   updates: readonly DirectionUpdate[],
   atUs: number,
 ): Promise<number> {
@@ -233,7 +243,7 @@ async function setOn(
 }
 
 /** @throws NetworkError */
-async function askOf(host: HostLink, ask: NetworkAsk): Promise<unknown> {
+async function askOf(host: ShapingHost, ask: NetworkAsk): Promise<unknown> {
   try {
     return await host.link.ask({ kind: "network", ask });
   } catch (error) {
@@ -242,7 +252,7 @@ async function askOf(host: HostLink, ask: NetworkAsk): Promise<unknown> {
   }
 }
 
-function noAnswer({ name }: HostLink): never {
+function noAnswer({ name }: ShapingHost): never {
   throw new NetworkError(`${name} does not say what became of its links`);
 }
 
