@@ -12,7 +12,6 @@ import type { Clock } from "../host/clock.ts";
 import type { Logger } from "../host/logger.ts";
 import type { Faults } from "../testbed/guard-run.ts";
 import type { LinkHealth } from "../testbed/link-metrics.ts";
-import type { MachinesWish } from "../testbed/machines/index.ts";
 import type { RunOptions } from "../testbed/run-options.ts";
 import type { Bus } from "../wire/event/bus.ts";
 import type { Network } from "../wire/networks.ts";
@@ -20,7 +19,7 @@ import { BossError } from "./boss-error.ts";
 import { DaemonConnection } from "./daemon-connection.ts";
 import { type ExperimentRow, ExperimentsDatabase } from "./database.ts";
 import { DatabaseControl, type SendToRun } from "./experiment-control.ts";
-import { Experiments } from "./experiments.ts";
+import { Experiments, type FindMachines } from "./experiments.ts";
 import type { BossLimits } from "./limits.ts";
 import { shutdownMsMax } from "./limits.ts";
 import { LinkControl } from "./link-control.ts";
@@ -66,7 +65,7 @@ export interface DaemonOptions {
   /** How events get to runs; not at all when absent. */
   readonly sendToRun?: SendToRun | undefined;
   /** Machines that have joined, as an experiment is told of them. @throws BossError */
-  readonly machines?: ((names: readonly string[]) => MachinesWish) | undefined;
+  readonly machines?: FindMachines | undefined;
   /** A command line that mails reports. */
   readonly mailer?: string | undefined;
   /** Which results of old runs go, and who is told of each; none when absent. */

@@ -8,6 +8,7 @@ import type { NumberedEvent } from "../testbed/run-agenda.ts";
 import type { Definition, ExperimentRow, HistoryEntry, RunRow } from "./database.ts";
 import type { LiveStatus } from "./live-run.ts";
 import type { ParsedDefinition } from "./parse-definition.ts";
+import type { UpRequest } from "./protocol.ts";
 
 export interface UpOptions {
   /** Absolute path of the file. */
@@ -25,6 +26,8 @@ export interface UpOptions {
   readonly linktestLevel?: 0 | Level | null | undefined;
   /** Machines that have joined, for its nodes; none: this one. */
   readonly on?: readonly string[] | undefined;
+  readonly nodes?: UpRequest["nodes"];
+  readonly addresses?: UpRequest["addresses"];
   /** What users have set of links for good; `parsed` is what they make of the file. */
   readonly linkSettings?: Definition["linkSettings"];
 }

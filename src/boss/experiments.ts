@@ -53,6 +53,12 @@ import { runsDirectory, type StateDirectory } from "./state-directory.ts";
 import { hasNodes, planTransition, type Transition } from "./states.ts";
 import { Swap } from "./swap.ts";
 
+/** @param addresses where others reach them, by name @throws BossError */
+export type FindMachines = (
+  names: readonly string[],
+  addresses: ReadonlyMap<string, string>,
+) => MachinesWish;
+
 export interface ExperimentsOptions {
   readonly database: ExperimentsDatabase;
   readonly state: StateDirectory;
@@ -64,7 +70,7 @@ export interface ExperimentsOptions {
   readonly tools: Readonly<Record<string, string>>;
   readonly run: (options: RunOptions) => Promise<void>;
   /** Machines that have joined, by name; absent where none can. @throws BossError */
-  readonly machines?: ((names: readonly string[]) => MachinesWish) | undefined;
+  readonly machines?: FindMachines | undefined;
   readonly watchNodes?: (pid: string, eid: string) => NodeWatch;
   /** How schedulers are started; undefined: they are in this process. */
   readonly schedulers?: Schedulers | undefined;
@@ -358,6 +364,7 @@ export class Experiments {
       linksAsked: (file) => linksAsked(ledger.row.exptidx, directory, file),
       projectFiles: dirname(file),
       machines: this.#machinesOf(options),
+      network: networkOf(options),
       nodeWatch: this.#options.watchNodes?.(options.pid, options.eid),
     });
     const name = nameOf(options);
@@ -380,7 +387,7 @@ export class Experiments {
   }
 
   /** @throws BossError when one of them is not there */
-  #machinesOf({ on = [] }: UpOptions): MachinesWish | undefined {
+  #machinesOf({ on = [], addresses = [] }: UpOptions): MachinesWish | undefined {
     if (on.length === 0) return undefined;
     const { machines } = this.#options;
     if (machines === undefined) {
@@ -389,7 +396,7 @@ export class Experiments {
         "machines join at a daemon with --listen http; it has none",
       );
     }
-    return machines(on);
+    return machines(on, new Map(addresses));
   }
 
   /** X3. */
@@ -507,6 +514,10 @@ export class Experiments {
     const refusal = this.#judge(user, action, pid, what, swapper);
     if (refusal !== undefined) throw new BossError("NOT_ALLOWED", refusal);
   }
+}
+
+function networkOf({ nodes }: UpOptions): RunOptions["network"] {
+  return nodes === "netns" ? "own" : nodes === "process" ? "shared" : undefined;
 }
 
 /** @throws BossError (REFUSED_FILE) */

@@ -19,6 +19,7 @@ export type {
   ExperimentStatus,
   Modified,
 } from "./experiment-views.ts";
+export type { FindMachines } from "./experiments.ts";
 export {
   type BossLimits,
   connectAgainMs,
@@ -41,7 +42,7 @@ export {
   type StoredRun,
 } from "./old-runs.ts";
 export { OpsEvents } from "./ops-events.ts";
-export type { Answer, ModifyRequest, Request, UpRequest } from "./protocol.ts";
+export type { Answer, ModifyRequest, NodeKind, Request, UpRequest } from "./protocol.ts";
 export { decode } from "./read-beside.ts";
 export { parseYamlText } from "./read-yaml.ts";
 export type { Trust } from "./rights.ts";

@@ -19,6 +19,9 @@ export interface Hello {
   readonly format: number;
 }
 
+/** `netns`: with a network of their own, or not at all. */
+export type NodeKind = "netns" | "process";
+
 export interface UpRequest {
   readonly kind: "up";
   /** Absolute path of the file on this machine: its directory is the project's data. */
@@ -37,6 +40,10 @@ export interface UpRequest {
   readonly linktestLevel?: 0 | Level | null;
   /** Machines that have joined; none or left out: that of the daemon. */
   readonly on?: readonly string[];
+  /** As of `muster run`; null or left out: what the machine can, and `process` on others. */
+  readonly nodes?: NodeKind | null;
+  /** Machines of `on` and the IPv4 addresses at which the others reach them. */
+  readonly addresses?: readonly (readonly [name: string, address: string])[];
 }
 
 /** Makes an experiment that is up into what a file says. */
@@ -200,7 +207,7 @@ export function checkRequest(frame: object): Request | string {
 
 function checkUp(fields: Fields): UpRequest | string {
   const { file, text, pid, eid, presets, seed, durationSeconds, stuckSeconds } = fields;
-  const { insisted = [], linktestLevel = null, on = [] } = fields;
+  const { insisted = [], linktestLevel = null, on = [], nodes = null, addresses = [] } = fields;
   for (const [name, value] of Object.entries({ file, text, pid, eid })) {
     if (typeof value !== "string") return `up needs the text \`${name}\``;
   }
@@ -216,10 +223,15 @@ function checkUp(fields: Fields): UpRequest | string {
   if (!Array.isArray(on) || !on.every((name) => typeof name === "string")) {
     return "`on` of up must be a list of names";
   }
+  if (nodes !== null && nodes !== "netns" && nodes !== "process") {
+    return '`nodes` of up must be "netns", "process" or null';
+  }
+  if (!isPairs(addresses)) return "`addresses` of up must be a list of pairs of text";
   return {
     kind: "up",
     ...{ file: String(file), text: String(text), pid: String(pid), eid: String(eid) },
     ...{ insisted, presets, seed, durationSeconds, stuckSeconds, linktestLevel, on },
+    ...{ nodes, addresses },
   };
 }
 

@@ -62,6 +62,8 @@ export interface SwapOptions {
   /** As of a run. */
   readonly machines?: RunOptions["machines"];
   /** As of a run. */
+  readonly network?: RunOptions["network"];
+  /** As of a run. */
   readonly mailer?: string | undefined;
   /** Where the process tells what nobody has caught. */
   readonly faults: Faults;

@@ -56,18 +56,18 @@ test("an experiment is brought up on a machine that has joined, and ends with it
   expect(stranger.code).toBe(1);
   expect(stranger.stderr).toContain("muster token create (here: in MUSTER_TOKEN)\n");
 
-  const file = experimentFile(
-    nodesWith(
-      sh("emulab-sync -i 1 -n met; echo $EXPDIR; sleep 1000"),
-      sh("emulab-sync -n met; sleep 1000"),
-    ),
+  const pair = nodesWith(
+    sh("emulab-sync -i 1 -n met; ping -c 1 n1-l; sleep 1000"),
+    sh("emulab-sync -n met; sleep 1000"),
   );
+  const file = experimentFile(`${pair}\nset l [$ns duplex-link $n0 $n1 10Mb 10ms DropTail]`);
   const elsewhere = await run("muster", ["up", file, "--on", "near", "--state", state]);
   expect([elsewhere.code, elsewhere.stderr]).toEqual([
     64,
     "muster: no machine has joined as near; these have: far; on it: muster node join near --server URL\n",
   ]);
-  const up = await run("muster", ["up", file, "--on", "far", "--state", state]);
+  const netns = ["--on", "far", "--nodes", "netns"];
+  const up = await run("muster", ["up", file, ...netns, "--state", state]);
   expect(up.stderr).toBe("");
   const directory = /results in (.*)\n/.exec(up.stdout)?.[1] ?? "";
   const logs = join(directory, "nodes/n0/local/logs");
@@ -76,7 +76,8 @@ test("an experiment is brought up on a machine that has joined, and ends with it
       .filter((name) => /\.out\.\d+$/.test(name))
       .map((name) => readText(join(logs, name)))
       .join("");
-  await until("the program there has printed", () => printed().includes(join(at, "tmp")));
+  await until("a node there has reached the other", () => printed().includes("1 received"));
+  expect(Number(/ time=([\d.]+) ms/.exec(printed())?.[1])).toBeGreaterThanOrEqual(20);
 
   // What leaves in order takes its nodes along, and says so.
   joining.child.kill("SIGTERM");

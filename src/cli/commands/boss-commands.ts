@@ -55,6 +55,18 @@ function addUp(program: Command, setExit: SetExit): void {
       linktestLevel,
     )
     .option("--on <names>", "machines that have joined (muster node join), for its nodes")
+    .addOption(
+      new Option(
+        "--nodes <kind>",
+        "what nodes are: netns has a network of its own (default: netns for a file with links)",
+      ).choices(["process", "netns"]),
+    )
+    .option(
+      "--host-address <host=ip>",
+      "IPv4 at which other machines of --on reach one",
+      collect,
+      [],
+    )
     .option("--json", "print what was started as JSON", false)
     .action(async (file: string, options: Omit<UpArguments, "file">) => {
       const { upCommand } = await import("./up.ts");

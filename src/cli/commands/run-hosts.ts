@@ -42,7 +42,8 @@ export async function planMachines(argv: RunArguments): Promise<MachinesWish | u
   }
   refuseWithoutNetwork(argv);
   const asked = parseHosts(on);
-  const addresses = parseAddresses(hostAddress, asked);
+  const names = asked.map(({ place }) => place.host);
+  const addresses = parseAddresses(hostAddress, names);
   const hasUser = on.some((text) => text.includes("@"));
   try {
     const shell = new RemoteShell(remoteShell ?? (hasUser ? usualShellOfUser : usualShell));
@@ -89,14 +90,14 @@ function parseHost(text: string): NamedHost {
 }
 
 /** Host -> where others reach it. @throws CommandError */
-function parseAddresses(
+export function parseAddresses(
   texts: readonly string[],
-  hosts: readonly NamedHost[],
+  hosts: readonly string[],
 ): ReadonlyMap<string, string> {
   return new Map(
     texts.map((text) => {
       const [host = "", address = "", ...more] = text.split("=");
-      const isNamed = hosts.some(({ place }) => place.host === host);
+      const isNamed = hosts.includes(host);
       if (isNamed && isIPv4(address) && more.length === 0) return [host, address];
       const why = isNamed ? "ADDRESS is an IPv4 address" : `--on names no ${host}`;
       throw wrong(`--host-address ${text}: give HOST=ADDRESS; ${why}`);

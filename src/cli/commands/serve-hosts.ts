@@ -1,19 +1,22 @@
 // SPDX-License-Identifier: MIT
 // Machines that have joined `muster serve`, as an experiment is told of them that is brought up
 // there: `muster up FILE --on NAME,...`.
-import { BossError } from "../../boss/index.ts";
+import { BossError, type FindMachines } from "../../boss/index.ts";
 import { isHostName, type JoinedHosts } from "../../edges/hosts/index.ts";
 import { connectStream, type HostWish, type MachinesWish } from "../../testbed/machines/index.ts";
 import { musterVersion } from "../version.ts";
 
 /** @throws BossError for machines that have not joined */
-export function joinedMachines(hosts: JoinedHosts, names: readonly string[]): MachinesWish {
+export function joinedMachines(
+  hosts: JoinedHosts,
+  ...[names, addresses]: Parameters<FindMachines>
+): MachinesWish {
   const wishes = names.map((name): HostWish => {
     const host = hosts.find(name);
     if (host === undefined) throw new BossError("BAD_REQUEST", notJoined(name, hosts.names()));
     const { capacity, types } = host;
     return {
-      ...{ name, capacity, types },
+      ...{ name, capacity, types, address: addresses.get(name) },
       connect: async ({ clock }) => await connectStream(await hosts.open(name), clock),
     };
   });

@@ -7,6 +7,7 @@ import {
   BossError,
   Daemon,
   type DaemonOptions,
+  type FindMachines,
   isLocked,
   type StateDirectory,
 } from "../../boss/index.ts";
@@ -94,7 +95,7 @@ async function serve(plan: ServePlan, state: StateDirectory, io: CommandIo): Pro
     const forDaemon = {
       ...{ onStopAsked: stop, xmlrpc, events, schedulers, linktest, bus: buses.boss },
       keep: plan.keep && { rules: plan.keep, say },
-      machines: (names: readonly string[]) => joinedMachines(hosts, names),
+      machines: (...asked: Parameters<FindMachines>) => joinedMachines(hosts, ...asked),
     };
     const daemon =
       plan.role === "ops" ? undefined : await startDaemon(state, plan, forDaemon, logger);

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 // `muster up FILE`: has the daemon bring an experiment up.
 import { resolve } from "node:path";
-import type { Answer, UpRequest } from "../../boss/index.ts";
+import type { Answer, NodeKind, UpRequest } from "../../boss/index.ts";
 import type { Level } from "../../linktest/index.ts";
 import { exitCodes } from "../exit-codes.ts";
 import type { CommandIo } from "../io.ts";
 import { parsePreset, readExperimentFile } from "./experiment-file.ts";
 import { experimentName, isNameCut } from "./parse.ts";
+import { parseAddresses } from "./run-hosts.ts";
 import { askStartedDaemon, stateOf } from "./serve-client.ts";
 
 export interface UpArguments {
@@ -22,6 +23,8 @@ export interface UpArguments {
   readonly linktest?: 0 | Level;
   /** Machines that have joined, with commas between. */
   readonly on?: string;
+  readonly nodes?: NodeKind;
+  readonly hostAddress: readonly string[];
   readonly json: boolean;
 }
 
@@ -29,6 +32,7 @@ type Accepted = Extract<Answer, { kind: "accepted" }>;
 
 /** @returns the exit status. @throws CommandError */
 export async function upCommand(argv: UpArguments, io: CommandIo): Promise<number> {
+  const on = argv.on?.split(",") ?? [];
   const request: UpRequest = {
     kind: "up",
     file: resolve(argv.file),
@@ -41,7 +45,9 @@ export async function upCommand(argv: UpArguments, io: CommandIo): Promise<numbe
     durationSeconds: argv.duration,
     stuckSeconds: argv.stuckAfter,
     linktestLevel: argv.linktest ?? null,
-    on: argv.on?.split(",") ?? [],
+    on,
+    nodes: argv.nodes ?? null,
+    addresses: [...parseAddresses(argv.hostAddress, on)],
   };
   let accepted: Accepted | undefined;
   const onAnswer = (answer: Answer): void => {

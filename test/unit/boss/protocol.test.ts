@@ -22,6 +22,7 @@ const up: UpRequest = {
     presets: [["opt(A)", "1"]],
   },
   ...{ seed: 1, durationSeconds: 0, stuckSeconds: 15, linktestLevel: 2, on: ["a"] },
+  ...{ nodes: "netns", addresses: [["a", "10.0.0.1"]] },
 };
 
 const linktest = {
@@ -54,8 +55,9 @@ describe("checkRequest()", () => {
   });
 
   it("takes up of an older client, which knows neither linktest nor machines", () => {
-    const { linktestLevel: _, on: _on, ...older } = up;
-    expect(checkRequest({ ...older })).toEqual({ ...older, linktestLevel: null, on: [] });
+    const { linktestLevel: _, on: _on, nodes: _nodes, addresses: _at, ...older } = up;
+    const usual = { linktestLevel: null, on: [], nodes: null, addresses: [] };
+    expect(checkRequest({ ...older })).toEqual({ ...older, ...usual });
   });
 
   it.each([
@@ -63,6 +65,8 @@ describe("checkRequest()", () => {
     { ...up, linktestLevel: 5 },
     { ...up, on: "a" },
     { ...up, on: [1] },
+    { ...up, nodes: "own" },
+    { ...up, addresses: { a: "10.0.0.1" } },
     { kind: "halt" },
     { kind: "toString" },
     { ...up, insisted: ["name"] },
