@@ -8,7 +8,9 @@ import type { NumberedEvent } from "../testbed/run-agenda.ts";
 import type { Definition, ExperimentRow, HistoryEntry, RunRow } from "./database.ts";
 import type { LiveStatus } from "./live-run.ts";
 import type { ParsedDefinition } from "./parse-definition.ts";
-import type { UpRequest } from "./protocol.ts";
+
+/** `netns`: with a network of their own, or not at all. */
+export type NodeKind = "netns" | "process";
 
 export interface UpOptions {
   /** Absolute path of the file. */
@@ -26,8 +28,8 @@ export interface UpOptions {
   readonly linktestLevel?: 0 | Level | null | undefined;
   /** Machines that have joined, for its nodes; none: this one. */
   readonly on?: readonly string[] | undefined;
-  readonly nodes?: UpRequest["nodes"];
-  readonly addresses?: UpRequest["addresses"];
+  readonly nodes?: NodeKind | null | undefined;
+  readonly addresses?: readonly (readonly [name: string, address: string])[] | undefined;
   /** What users have set of links for good; `parsed` is what they make of the file. */
   readonly linkSettings?: Definition["linkSettings"];
 }

@@ -18,6 +18,7 @@ export type {
   ExperimentDetails,
   ExperimentStatus,
   Modified,
+  NodeKind,
 } from "./experiment-views.ts";
 export type { FindMachines } from "./experiments.ts";
 export {
@@ -42,7 +43,7 @@ export {
   type StoredRun,
 } from "./old-runs.ts";
 export { OpsEvents } from "./ops-events.ts";
-export type { Answer, ModifyRequest, NodeKind, Request, UpRequest } from "./protocol.ts";
+export type { Answer, ModifyRequest, Request, UpRequest } from "./protocol.ts";
 export { decode } from "./read-beside.ts";
 export { parseYamlText } from "./read-yaml.ts";
 export type { Trust } from "./rights.ts";

@@ -6,6 +6,7 @@ import { FrameReader } from "../host/frame-reader.ts";
 import type { Level } from "../linktest/index.ts";
 import { FrameError } from "../wire/link/frames.ts";
 import { BossError, type BossErrorCode } from "./boss-error.ts";
+import type { NodeKind } from "./experiment-views.ts";
 import type { LinkSettingsAsked } from "./link-control.ts";
 import type { MemberChange } from "./members.ts";
 import type { NameKind } from "./parse-definition.ts";
@@ -18,9 +19,6 @@ export interface Hello {
   readonly kind: "hello";
   readonly format: number;
 }
-
-/** `netns`: with a network of their own, or not at all. */
-export type NodeKind = "netns" | "process";
 
 export interface UpRequest {
   readonly kind: "up";
