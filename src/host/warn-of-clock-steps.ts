@@ -7,8 +7,16 @@ import type { Logger } from "./logger.ts";
 
 const stepUsMin = 1_000_000;
 
-/** @returns what ends it. */
-export function warnOfClockSteps(host: Host, logger: Logger): () => void {
+/**
+ * A log that is this server's alone is stamped by the clock that it would be compared with: what
+ * looks like a step there is a first entry that came late, as one that waits for a lock does.
+ * @returns what ends it.
+ */
+export function warnOfClockSteps(
+  host: Pick<Host, "isShared" | "clock" | "observe">,
+  logger: Logger,
+): () => void {
+  if (!host.isShared) return () => undefined;
   const steps = new ClockSteps();
   return host.observe(({ sequence, stampUs }) => {
     const stepUs = steps.note(stampUs, host.clock.nowUs());

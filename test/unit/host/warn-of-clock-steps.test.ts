@@ -3,7 +3,8 @@
 // merely late is taken for one (D2). Method: stamps and arrivals by hand, and at random.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { ClockSteps } from "../../../src/host/warn-of-clock-steps.ts";
+import type { Host } from "../../../src/host/host.ts";
+import { ClockSteps, warnOfClockSteps } from "../../../src/host/warn-of-clock-steps.ts";
 
 const second = 1_000_000;
 /** How far the two clocks are apart at first. */
@@ -58,5 +59,30 @@ describe("ClockSteps.note()", () => {
         [3, 0, 0],
       ]),
     ).toEqual([]);
+  });
+});
+
+describe("warnOfClockSteps()", () => {
+  it("warns of a log of several servers, and not where an entry of one's own was late", () => {
+    const warned = [true, false].map((isShared) => {
+      const lines: string[] = [];
+      let nowUs = 0;
+      let observer: Parameters<Host["observe"]>[0] = () => undefined;
+      const clock = { nowUs: () => nowUs } as Host["clock"];
+      const observe: Host["observe"] = (next) => {
+        observer = next;
+        return () => undefined;
+      };
+      warnOfClockSteps({ isShared, clock, observe }, { log: (_, line) => void lines.push(line) });
+      for (const [sequence, stampS, atS] of [
+        [1, 1, 3],
+        [2, 4, 4],
+      ] as const) {
+        nowUs = atS * second;
+        observer({ sequence, stampUs: stampS * second } as never, [] as never);
+      }
+      return lines;
+    });
+    expect(warned).toEqual([[expect.stringContaining("set ahead by 2.0 s, seen at entry 2")], []]);
   });
 });
