@@ -280,7 +280,7 @@ describe("muster serve --log nats:", () => {
     const first = await serve(broker, "north");
     const second = await serve(broker, "north");
     const { code, stderr } = await first.command.ended;
-    expect([code, stderr]).toEqual([1, expect.stringContaining("another server named north")]);
+    expect([code, stderr]).toEqual([78, expect.stringContaining("another server named north")]);
     expect((await fetch(`${second.url}/healthz`)).status).toBe(200);
   });
 

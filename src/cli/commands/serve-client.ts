@@ -28,6 +28,8 @@ export const serveExitCodes = {
   inUse: 75,
   /** Somebody else may, but not this user. */
   notAllowed: 77,
+  /** `serve`: another server of its name has joined its log. */
+  nameTaken: 78,
 } as const;
 
 const statuses: Readonly<Record<BossErrorCode, number>> = {

@@ -60,8 +60,8 @@ export interface DoorsOptions {
   readonly linkHealth: () => readonly LinkHealth[];
   /** A line for people, later than those of what is open. */
   readonly say: (line: string) => void;
-  /** The core has stopped for good; the reason was logged. */
-  readonly onFailed: () => void;
+  /** The core has stopped for good, perhaps for another server of its name; it was logged. */
+  readonly onFailed: (wasReplaced: boolean) => void;
 }
 
 /** What is open, and how it is closed. */

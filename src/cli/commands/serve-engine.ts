@@ -2,7 +2,7 @@
 // What is below the doors of `muster serve`: the log, or several, what lies beside each, the host
 // that works on it, and what keeps it bounded.
 import type { Shard } from "../../core/shard.ts";
-import type { Log, LogError } from "../../engine/log.ts";
+import type { Log } from "../../engine/log.ts";
 import { maskNatsName } from "../../engine/nats-place.ts";
 import {
   isKeptLog,
@@ -31,7 +31,7 @@ export interface EngineOptions {
   /** A line for people. */
   readonly say: (line: string) => void;
   /** The host has stopped for good; the reason was logged. */
-  readonly onFailed: (error: LogError) => void;
+  readonly onFailed: (wasReplaced: boolean) => void;
 }
 
 /** Hosts that have read their logs. */
@@ -113,7 +113,7 @@ async function openHost(options: EngineOptions, { shard, log, closes }: HostPart
   closes.push(() => payloads.close());
   const host = new Host({
     ...{ log, payloads, clock: systemClock, limits, toldLimits, logger, onAppended },
-    onFailed,
+    onFailed: () => onFailed(host.wasReplaced),
     ...(isKeptLog(plan.log) ? { snapshots: snapshotSource(plan.log, place, logger) } : {}),
     // Several servers may have it: each has a name and a life there.
     ...(isSharedLog(plan.log) ? { server: plan.name, build: describeMuster().trim() } : {}),

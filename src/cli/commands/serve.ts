@@ -100,9 +100,9 @@ async function serve(plan: ServePlan, state: StateDirectory, io: CommandIo): Pro
     const daemon =
       plan.role === "ops" ? undefined : await startDaemon(state, plan, forDaemon, logger);
     const directory = state.path;
-    let hasFailed = false;
-    const onFailed = (): void => {
-      hasFailed = true;
+    let failedWith: number | undefined;
+    const onFailed = (wasReplaced: boolean): void => {
+      failedWith ??= wasReplaced ? serveExitCodes.nameTaken : exitCodes.failed;
       stop();
     };
     const linkHealth = (): readonly LinkHealth[] => daemon?.linkHealth() ?? [];
@@ -119,7 +119,7 @@ async function serve(plan: ServePlan, state: StateDirectory, io: CommandIo): Pro
     }
     for (const line of [...buses.lines, ...doors.lines]) io.stdout(`muster: ${line}\n`);
     await stopped;
-    if (!hasFailed) await drain(doors, plan.drainMs, io);
+    if (failedWith === undefined) await drain(doors, plan.drainMs, io);
     const isIdle = daemon === undefined || daemon.heldCount === 0;
     io.stdout(`muster: ${isIdle ? "closing" : "swapping everything out"}\n`);
     const hasLeftLog = await doors.close();
@@ -128,7 +128,8 @@ async function serve(plan: ServePlan, state: StateDirectory, io: CommandIo): Pro
     for (const name of left) {
       io.stderr(`muster: ${name} was not down in time; its nodes end with this process\n`);
     }
-    if (left.length > 0 || hasFailed) return exitCodes.failed;
+    if (failedWith !== undefined) return failedWith;
+    if (left.length > 0) return exitCodes.failed;
     return hasLeftLog ? serveExitCodes.unavailable : exitCodes.ok;
   } finally {
     await buses.close();
