@@ -505,10 +505,13 @@ class Run {
   /** @param why undefined: none is lost */
   #loseNodes(why: string | undefined): void {
     if (why === undefined) return;
-    this.#fail(this.#options.machines === undefined ? "NODES_LOST" : "HOST_LOST", why);
+    const code = this.#options.machines === undefined ? "NODES_LOST" : "HOST_LOST";
+    this.#end({ endedBy: "failure", error: { code, message: why } });
   }
 
+  /** What nodes take with them, such as the sync server, is heard of before them or after. */
   #fail(code: string, message: string): void {
+    this.#loseNodes(this.#backend?.lostNodes?.());
     this.#end({ endedBy: "failure", error: { code, message } });
   }
 
