@@ -3,7 +3,9 @@
 // it and gone afterwards, so that nothing of the machine is touched. Links are never left unshaped
 // because nothing else works: `none` is for who asks for it.
 import { execFile } from "node:child_process";
+import { NetworkError } from "./link-backend.ts";
 import { searchPath } from "./namespace-commands.ts";
+import { describeFailure, isPassingFailure } from "./passing-failure.ts";
 
 export type BackendKind = "netem" | "delay-node" | "none";
 
@@ -33,6 +35,7 @@ ethtool -K t0 tx off tso off gso off`;
 /**
  * @param enter what makes a network namespace that goes with its program: `unshare --net` as root,
  *   with a user namespace for others.
+ * @throws NetworkError when what was tried has failed in a way that says nothing of this machine
  */
 export async function probeBackends(
   enter: readonly string[] = defaultEnter(),
@@ -81,12 +84,22 @@ function defaultEnter(): readonly string[] {
 /** @returns the last line of what it said, when it failed. */
 function tryScript(enter: readonly string[], script: string): Promise<string | undefined> {
   const [program = "", ...words] = [...enter, "sh", "-ec", script];
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     // As links are made: what is found here is found then.
     const env = { PATH: searchPath, LC_ALL: "C" };
     execFile(program, words, { env }, (error, _stdout, stderr) => {
-      if (error === null) resolve(undefined);
-      else resolve(stderr.trim().split("\n").at(-1) || error.message);
+      if (error === null) {
+        resolve(undefined);
+        return;
+      }
+      const said = stderr.trim().split("\n").at(-1) || error.message;
+      const status = typeof error.code === "number" ? error.code : null;
+      const failed = { status, signal: error.signal ?? null, said };
+      if (!isPassingFailure(failed)) resolve(said);
+      else {
+        const what = `who shapes links cannot be found out: ${describeFailure(failed)}`;
+        reject(new NetworkError(what, { isPassing: true }));
+      }
     });
   });
 }

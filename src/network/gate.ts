@@ -17,6 +17,7 @@ import type { GateMessage, WantedSocket } from "./gate-messages.ts";
 import { type NetNamespace, NetworkError } from "./link-backend.ts";
 import type { RunNamespaceCommands } from "./namespace-commands.ts";
 import { networkTime } from "./network-time.ts";
+import { describeFailure, isPassingFailure } from "./passing-failure.ts";
 
 const program = import.meta.url.endsWith(".ts") ? "./gate-helper.ts" : "./gate-helper.js";
 
@@ -256,10 +257,14 @@ function takeHandles(
       reject(new NetworkError(text, { isPassing }));
     };
     const cancel = clock.after(networkTime.helperMs, () => fail("no socket came in time", true));
-    child.once("error", ({ message }) => fail(message));
-    child.once("close", () => {
-      if (!isOver && handles.size < count)
-        fail(said.trim() || "the program that opens their sockets ended");
+    const failAs = (status: number | null, signal: string | null, why: string): void => {
+      const program = { status, signal, said: why };
+      fail(describeFailure(program), isPassingFailure(program));
+    };
+    child.once("error", ({ message }) => failAs(null, null, message));
+    child.once("close", (status, signal) => {
+      if (isOver || handles.size >= count) return;
+      failAs(status, signal, said.trim() || "the program that opens their sockets ended");
     });
     child.on("message", (message, handle) => {
       const { index, error } = message as GateMessage;

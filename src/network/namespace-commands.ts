@@ -7,6 +7,7 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { type NamespaceCommands, type NetNamespace, NetworkError } from "./link-backend.ts";
+import { describeFailure, type FailedProgram, isPassingFailure } from "./passing-failure.ts";
 
 /** An ordinary user's PATH often lacks the sbin ones, where `ip` is. */
 export const searchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -45,7 +46,7 @@ export class RunNamespaceCommands implements NamespaceCommands {
     if (lines.length === 0) return;
     const input = `${lines.join("\n")}\n`;
     const result = await this.#finish(this.enter(namespace, ["ip", "-batch", "-"]), input);
-    if (result.status !== 0) throw new NetworkError(explainBatch(result.error, lines));
+    if (result.status !== 0) throw failure(result, explainBatch(result.said, lines));
   }
 
   /**
@@ -72,9 +73,9 @@ export class RunNamespaceCommands implements NamespaceCommands {
       const results = await Promise.all(inputs.map((input) => this.#finish(argv, input)));
       const failed = results.find(({ status }) => status !== 0);
       if (failed === undefined) return;
-      const batch = work[Number(/^failed (\d+)$/m.exec(failed.error)?.[1] ?? 0)];
-      const why = explainBatch(failed.error, batch?.lines ?? []);
-      throw new NetworkError(`the network of ${batch?.name ?? "a node"}: ${why}`);
+      const batch = work[Number(/^failed (\d+)$/m.exec(failed.said)?.[1] ?? 0)];
+      const why = explainBatch(failed.said, batch?.lines ?? []);
+      throw failure(failed, why, `the network of ${batch?.name ?? "a node"}: `);
     } finally {
       rmSync(directory, { recursive: true, force: true });
     }
@@ -83,7 +84,8 @@ export class RunNamespaceCommands implements NamespaceCommands {
   async run(namespace: NetNamespace, argv: readonly string[], input = ""): Promise<string> {
     const result = await this.#finish(this.enter(namespace, argv), input);
     if (result.status === 0) return result.output;
-    throw new NetworkError(`${argv.join(" ")}: ${result.error.trim() || `exit ${result.status}`}`);
+    const why = result.said.trim() || `exit ${result.status}`;
+    throw failure(result, why, `${argv.join(" ")}: `);
   }
 
   spawn(namespace: NetNamespace, argv: readonly string[], descriptor?: number): ChildProcess {
@@ -117,31 +119,40 @@ export class RunNamespaceCommands implements NamespaceCommands {
     return new Promise((resolve) => {
       const child = this.#spawn(argv, { stdio: ["pipe", "pipe", "pipe"] });
       let output = "";
-      let error = "";
+      let said = "";
       collect(child.stdout, (chunk) => {
         output += chunk;
       });
       collect(child.stderr, (chunk) => {
-        error = (error + chunk).slice(-errorCharsMax);
+        said = (said + chunk).slice(-errorCharsMax);
       });
-      child.once("error", ({ message }) => resolve({ status: -1, output, error: message }));
-      child.once("close", (code) => resolve({ status: code ?? -1, output, error }));
+      child.once("error", ({ message }) => {
+        resolve({ status: -1, signal: null, output, said: message });
+      });
+      child.once("close", (status, signal) => resolve({ status, signal, output, said }));
       child.stdin?.on("error", () => undefined); // It ended before it had read all: its status says why.
       child.stdin?.end(input);
     });
   }
 }
 
-interface Finished {
-  readonly status: number;
+interface Finished extends FailedProgram {
   readonly output: string;
-  readonly error: string;
 }
 
-/** $1 directory of the batches; input: `PID FILE` lines. */
+function failure(program: FailedProgram, why: string, what = ""): NetworkError {
+  const text = `${what}${describeFailure({ ...program, said: why })}`;
+  return new NetworkError(text, { isPassing: isPassingFailure(program) });
+}
+
+/** $1 directory of the batches; input: `PID FILE` lines. Its exit status is that of `ip`. */
 const manyBatches = `
 while read -r pid file; do
-  nsenter "--target=$pid" --net -- ip -batch "$1/$file" || { echo "failed $file" >&2; exit 1; }
+  nsenter "--target=$pid" --net -- ip -batch "$1/$file" || {
+    status=$?
+    echo "failed $file" >&2
+    exit "$status"
+  }
 done
 `;
 

@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: MIT
 // The links of a run: which back end shapes them, and what of it the run must say. Links are never
 // left unshaped because nothing else works here; `none` is for who asks for it.
+import { errorText } from "../core/text.ts";
 import type { Experiment } from "../experiment/model.ts";
 import type { Clock } from "../host/clock.ts";
 import { capacities, createShapedLinks } from "../network/backends.ts";
-import { type BackendKind, chooseBackend, probeBackends } from "../network/choose-backend.ts";
+import {
+  type BackendKind,
+  type BackendProbe,
+  chooseBackend,
+  probeBackends,
+} from "../network/choose-backend.ts";
 import { type NamespaceCommands, NetworkError } from "../network/link-backend.ts";
 import { type LinkReport, type LinksReport, reportLink } from "../network/link-report.ts";
 import { LinkTable } from "../network/link-table.ts";
@@ -30,11 +36,11 @@ export interface RunLinks {
 /**
  * @returns a sentence when links cannot be shaped here as asked.
  * @throws NodesError when one asks for more than who shapes can do: for that one alone, all would
- *   be left unshaped
+ *   be left unshaped; and when it cannot be found out this time who can
  */
 export async function chooseRunLinks(wish: RunLinksWish): Promise<RunLinks | string> {
   const { experiment, asked, seed, clock } = wish;
-  const choice = chooseBackend(asked === "none" ? [] : await probeBackends(), asked);
+  const choice = chooseBackend(asked === "none" ? [] : await probes(), asked);
   if ("problem" in choice) return choice.problem;
   const { kind, why } = choice;
   if (kind === "none") return { shapeLinks: unshaped, text: why };
@@ -50,6 +56,14 @@ export async function chooseRunLinks(wish: RunLinksWish): Promise<RunLinks | str
       return { backend: shaped, plans, shaped };
     },
   };
+}
+
+async function probes(): Promise<readonly BackendProbe[]> {
+  try {
+    return await probeBackends();
+  } catch (error) {
+    throw new NodesError(errorText(error), { cause: error });
+  }
 }
 
 /** @throws NetworkError with a sentence when there is nothing to tell */

@@ -14,6 +14,11 @@ import {
 import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import type { Clock } from "../../host/clock.ts";
+import {
+  describeFailure,
+  type FailedProgram,
+  isPassingFailure,
+} from "../../network/passing-failure.ts";
 import { formatHolderTables, HOLDERS, holdersCommand } from "./holders-script.ts";
 import { endHolder, keepNetwork, type LateHolder, startLateHolder } from "./late-holder.ts";
 
@@ -107,7 +112,8 @@ export interface NoNamespaces {
 
 /**
  * @throws Error of the file system, when the tables cannot be written; NodesError when the kernel
- * takes too long: that says nothing of what this machine can, and the next run may have it
+ * takes too long, when they were killed, and when there is no memory or process for them: that says
+ * nothing of what this machine can, and the next run may have it
  */
 export async function startNamespaces(input: NamespacesInput): Promise<Namespaces | NoNamespaces> {
   const missing = ["unshare", "nsenter", "setsid", "mount", "umount", "pivot_root", "sh"].filter(
@@ -238,12 +244,17 @@ async function tryOnce(
     keeper.kill("SIGKILL");
   });
   const holders = await reports.collect(input.nodes.length);
+  // As it is before it is ended here.
+  const failed = reports.failure();
   cancel();
   // All may have been said just before it was killed, and be read after.
   if (isLate || typeof holders === "string") {
     keeper.kill("SIGKILL");
     await reports.exited;
     if (isLate) throw lateError(input.nodes.length, limitMs);
+    if (isPassingFailure(failed)) {
+      throw new NodesError(`the namespaces of nodes cannot be made: ${describeFailure(failed)}`);
+    }
     return `${asUser ? "in a user namespace" : "as root"}: ${holders}`;
   }
   const waiter = await how.waiter;
@@ -461,6 +472,8 @@ function entranceOf(
 class KeeperReports {
   readonly exited: Promise<void>;
   onGone: () => void = () => undefined;
+  #status: number | null = null;
+  #signal: string | null = null;
   #error = "";
   #text = "";
   #closed = false;
@@ -468,14 +481,19 @@ class KeeperReports {
 
   constructor(keeper: ChildProcess) {
     this.exited = new Promise((resolve) => {
-      keeper.once("exit", () => resolve());
+      keeper.once("exit", (status, signal) => {
+        this.#status = status;
+        this.#signal = signal;
+        resolve();
+      });
       keeper.once("error", (error) => {
         this.#error += describeSystemError(error);
         this.#close();
         resolve();
       });
     });
-    keeper.once("exit", () => this.#close());
+    // Behind its last words.
+    keeper.once("close", () => this.#close());
     // Its end is what `exited` tells.
     for (const descriptor of [3, 4] as const) endOf(keeper, descriptor)?.on("error", () => {});
     this.#follow(keeper.stdout, (chunk) => {
@@ -489,6 +507,11 @@ class KeeperReports {
 
   problems(): string {
     return this.#error.trim();
+  }
+
+  /** How it ended before it was up. */
+  failure(): FailedProgram {
+    return { status: this.#status, signal: this.#signal, said: this.problems() };
   }
 
   /** @returns holders by node, or what went wrong. */

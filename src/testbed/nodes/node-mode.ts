@@ -5,6 +5,7 @@
 import { eventPorts } from "../../client/event-address.ts";
 import type { OpenPort } from "../../network/gate.ts";
 import { NetworkError } from "../../network/link-backend.ts";
+import { isPassingFailure } from "../../network/passing-failure.ts";
 import { barrierPort, testbedPort } from "../../wire/gnunet/index.ts";
 import { alternatePort, mainPort } from "../../wire/tmcd/index.ts";
 import type { NodeAddresses } from "./addresses.ts";
@@ -131,7 +132,9 @@ async function tryNetwork(input: ModeInput, plan: NetworkPlan): Promise<ChosenMo
  */
 export function lackOf(error: unknown): string {
   const why = error instanceof Error ? error.message : String(error);
-  if (!(error instanceof NetworkError && error.isPassing)) return why;
+  const failed = { status: null, signal: null, said: why };
+  const isPassing = error instanceof NetworkError && error.isPassing;
+  if (!isPassing && !isPassingFailure(failed)) return why;
   throw new NodesError(`the network of the nodes cannot be made: ${why}`, { cause: error });
 }
 
