@@ -9,13 +9,14 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
-  readlinkSync,
+  rmSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { Clock } from "../../host/clock.ts";
 import { markedProcesses } from "./marked-processes.ts";
+import { describeProcess, pidNamespace } from "./process-identity.ts";
 import { startReaper } from "./reaper.ts";
 
 const PREFIX = "muster-";
@@ -56,12 +57,16 @@ function notMade(parent: string, error: unknown): string {
  */
 export function createRunDirectory(runId: string): string {
   const path = runDirectoryOf(runId);
+  let isMade = false;
   try {
     mkdirSync(path, { mode: 0o700 });
+    isMade = true;
+    writeFileSync(join(path, "owner"), `${describeProcess("self") ?? ""}\n`);
   } catch (error) {
+    // Without its owner's name nobody would ever take it for left over: the disk may be full.
+    if (isMade) rmSync(path, { recursive: true, force: true });
     throw new Error(notMade(temporaryDirectory(), error), { cause: error });
   }
-  writeFileSync(join(path, "owner"), `${describeProcess("self") ?? ""}\n`);
   return path;
 }
 
@@ -142,24 +147,7 @@ function isOwnDirectory(path: string): boolean {
 function isAlive(owner: string): boolean {
   const [pid = "", , namespace] = owner.split(" ");
   if (namespace !== pidNamespace()) return true;
-  return describeProcess(pid) === owner;
-}
-
-/** `<pid> <start time> <pid namespace>`: no two processes ever share it while the machine runs. */
-function describeProcess(pid: string): string | undefined {
-  const stat = readText(`/proc/${pid}/stat`);
-  if (stat === undefined) return undefined;
-  // The name, in parentheses, may hold anything; 22 is the start time and 2 the first after it.
-  const startTime = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
-  return `${Number.parseInt(stat, 10)} ${startTime} ${pidNamespace()}`;
-}
-
-function pidNamespace(): string {
-  try {
-    return readlinkSync("/proc/self/ns/pid");
-  } catch {
-    return "unknown";
-  }
+  return describeProcess(Number(pid)) === owner;
 }
 
 function readText(path: string): string | undefined {
