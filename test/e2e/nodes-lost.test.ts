@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 // Goal: a node whose holder somebody ends is lost at once and by its name, also one on which no
-// program runs that would end with it; one that is taken away is not. Method: nodes of both ways to
-// make them, in this process, and the number that `muster exec` goes by.
-import { rmSync } from "node:fs";
+// program runs that would end with it; one that is taken away is not. Nor does a program outlive
+// who waits for it outside its node. Method: nodes of both ways to make them, in this process, the
+// number that `muster exec` goes by, and what the kernel says of parents.
+import { readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { findEntrances } from "../../src/testbed/nodes/entrances.ts";
 import type { NodeBackend } from "../../src/testbed/nodes/index.ts";
-import { modes, scratchDirectory, startNodes } from "./nodes-support/harness.ts";
+import { modes, scratchDirectory, startNodes, until } from "./nodes-support/harness.ts";
 
 let out = "";
 let backend: NodeBackend | undefined;
@@ -44,4 +46,37 @@ test.runIf(modes.includes("namespace")).each([
   await backend.remove(["node0"]);
   process.kill(holderOf("node1"), "SIGKILL");
   expect(await backend.failed).toContain("ended the process that holds node node1, with all");
+});
+
+/** What the kernel says of a process; undefined when it has ended. */
+function statusOf(pid: number): { readonly parent: number } | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/status`, "utf8");
+    const parent = Number(/^PPid:\t(\d+)$/m.exec(text)?.[1]);
+    return /^State:\t[ZX]/m.test(text) ? undefined : { parent };
+  } catch {
+    return undefined;
+  }
+}
+
+test.runIf(modes.includes("namespace")).each([
+  ["who waits for it is killed", false, 1],
+  ["who waits for one that is measured is killed", true, 1],
+  ["who measures it is killed", true, 2],
+] as const)("a program ends when %s", async (_what, isMeasured, generations) => {
+  backend = await startNodes(out, { mode: "namespace" });
+  const path = join(out, "log");
+  const started = await backend.nodes.get("node0")?.spawn({
+    ...{ name: "p", argv: ["sleep", "1000"], directory: "/" },
+    ...{ stdout: path, stderr: path, isMeasured },
+  });
+  if (started === undefined || "startError" in started) throw new Error("it did not start");
+  const { pid } = started;
+  const ancestors = [pid];
+  for (let at = 0; at < generations; at += 1) {
+    ancestors.push(statusOf(ancestors[at] ?? 0)?.parent ?? 0);
+  }
+  process.kill(ancestors[generations] ?? 0, "SIGKILL");
+  await started.done;
+  expect(await until(() => statusOf(pid) === undefined)).toBe(true);
 });

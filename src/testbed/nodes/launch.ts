@@ -15,6 +15,7 @@ import type {
   StartError,
   StartTrigger,
 } from "./node-backend.ts";
+import { describeProcess } from "./process-identity.ts";
 import { openRegularFile } from "./regular-file.ts";
 import { LAUNCHER } from "./scripts.ts";
 import { describeSystemError } from "./system-programs.ts";
@@ -40,6 +41,8 @@ export interface ProgramGroup {
   readonly pid: number;
   /** The process this one started: the program itself, or what entered the node for it. */
   readonly waiter: number;
+  /** Of the program, by which it is known when its number is another's. */
+  readonly identity: string | undefined;
 }
 
 /** Sends a signal. Nobody is asked whether it arrived: the process may end at any moment. */
@@ -52,6 +55,15 @@ export function signalProgram(
   // Who waits may have stopped together with the program, see `findWaiter`.
   const wakes = name === "SIGCONT" || name === "SIGKILL";
   if (wakes && group.waiter !== group.pid) send(group.waiter, "SIGCONT");
+}
+
+/**
+ * Somebody has killed who waits for a program and not the program: nobody would hear of its end any
+ * more, and it would keep its ports from the next one.
+ */
+function endOutliving(group: ProgramGroup): void {
+  if (group.identity === undefined || describeProcess(group.pid) !== group.identity) return;
+  signalProgram(group, "SIGKILL", "group");
 }
 
 function send(pid: number, name: NodeJS.Signals): void {
@@ -95,6 +107,7 @@ export async function prepareProgram(
   }
   context.onStarted(group);
   const done = exited.then((status) => {
+    endOutliving(group);
     context.onEnded(group);
     return status;
   });
@@ -269,7 +282,8 @@ function findGroup(
 ): ProgramGroup | undefined {
   const waiter = measured === undefined ? child.pid : onlyChild(child.pid);
   const pid = entrance.length === 1 ? waiter : onlyChild(waiter);
-  return pid === undefined || waiter === undefined ? undefined : { pid, waiter };
+  if (pid === undefined || waiter === undefined) return undefined;
+  return { pid, waiter, identity: describeProcess(pid) };
 }
 
 function onlyChild(parent: number | undefined): number | undefined {
