@@ -11,6 +11,7 @@ import {
   type NetworkProbe,
   NodesError,
   probeNetwork,
+  refuseRunDirectory,
   removeLeftovers,
 } from "../../testbed/nodes/index.ts";
 import { findProgram } from "../../testbed/nodes/system-programs.ts";
@@ -38,6 +39,10 @@ const programs: readonly (readonly [name: string, debian: string, what: string])
 
 /** @returns the exit status. @throws CommandError */
 export async function doctorCommand(argv: DoctorArguments, io: CommandIo): Promise<number> {
+  const nowhere = refuseRunDirectory();
+  if (nowhere !== undefined) {
+    throw new CommandError(exitCodes.failed, `no run is possible here: ${nowhere}`);
+  }
   const found = findLeftovers();
   const kept = argv.clean ? await removeLeftovers(found, systemClock) : found;
   const probe = await probeMachine();

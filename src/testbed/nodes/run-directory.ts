@@ -86,7 +86,7 @@ export function findLeftovers(
   countMax: number = Number.POSITIVE_INFINITY,
 ): readonly Leftover[] {
   const found: Leftover[] = [];
-  for (const name of readdirSync(directory)) {
+  for (const name of namesIn(directory)) {
     if (found.length >= countMax) break;
     const runId = /^muster-([0-9a-z]+)$/.exec(name)?.[1];
     if (runId === undefined) continue;
@@ -101,7 +101,7 @@ export function findLeftovers(
 
 /** Temporary directories of this user whose run is under way. */
 export function findLiving(directory: string = temporaryDirectory()): readonly string[] {
-  return readdirSync(directory)
+  return namesIn(directory)
     .filter((name) => /^muster-[0-9a-z]+$/.test(name))
     .map((name) => join(directory, name))
     .filter((path) => {
@@ -109,6 +109,15 @@ export function findLiving(directory: string = temporaryDirectory()): readonly s
       const owner = readText(join(path, "owner"))?.trim();
       return owner !== undefined && isAlive(owner);
     });
+}
+
+/** No run of anybody is where nothing can be read. */
+function namesIn(directory: string): readonly string[] {
+  try {
+    return readdirSync(directory);
+  } catch {
+    return [];
+  }
 }
 
 /** Ends the processes and removes the directories. @returns those that would not go. */
@@ -135,7 +144,7 @@ export async function removeOwnLeftovers(clock: Clock): Promise<void> {
     const found = findLeftovers(temporaryDirectory(), LEFTOVERS_MAX);
     if (found.length > 0) await removeLeftovers(found, clock);
   } catch {
-    // There is no such directory: whoever makes one in it says so.
+    // Somebody else removes it meanwhile, or it may not be looked at.
   }
 }
 
