@@ -17,7 +17,7 @@ export function joinedMachines(
     const { capacity, types } = host;
     return {
       ...{ name, capacity, types, address: addresses.get(name) },
-      connect: async ({ clock }) => await connectStream(await hosts.open(name), clock),
+      connect: async (how) => await connectStream(await hosts.open(name, how.interrupt), how),
     };
   });
   const twice = names.find((name, index) => names.indexOf(name) !== index);

@@ -32,6 +32,7 @@ interface Awaited {
   readonly host: Joined;
   readonly resolve: (stream: Duplex) => void;
   readonly reject: (error: Error) => void;
+  /** Of the time limit and of the interrupt. */
   readonly cancel: Cancel;
 }
 
@@ -75,16 +76,23 @@ export class JoinedHosts {
     return () => this.#leave(joined);
   }
 
-  /** A new agent on that machine. @throws Error with a clause */
-  open(name: string): Promise<Duplex> {
+  /** A new agent on that machine. @param interrupt gives up. @throws Error with a clause */
+  open(name: string, interrupt: AbortSignal): Promise<Duplex> {
     const host = this.#hosts.get(name);
     if (host === undefined) return Promise.reject(new Error("it is not joined now"));
+    if (interrupt.aborted) return Promise.reject(new Error(gaveUp));
     const link = newSecret();
     return new Promise((resolve, reject) => {
-      const cancel = this.#clock.after(hostsLimits.openMs, () => {
-        this.#awaited.delete(link);
-        reject(new Error(`it opened no stream within ${hostsLimits.openMs / 1_000} s`));
+      const fail = (why: string): void => this.#take(link)?.reject(new Error(why));
+      const onAbort = (): void => fail(gaveUp);
+      const stopTimer = this.#clock.after(hostsLimits.openMs, () => {
+        fail(`it opened no stream within ${hostsLimits.openMs / 1_000} s`);
       });
+      const cancel = (): void => {
+        stopTimer();
+        interrupt.removeEventListener("abort", onAbort);
+      };
+      interrupt.addEventListener("abort", onAbort);
       this.#awaited.set(link, { host, resolve, reject, cancel });
       host.start(link);
     });
@@ -92,21 +100,25 @@ export class JoinedHosts {
 
   /** J2. @returns false for a stream that nobody waits for. */
   accept(link: string, stream: Duplex): boolean {
+    const awaited = this.#take(link);
+    awaited?.resolve(stream);
+    return awaited !== undefined;
+  }
+
+  /** Nobody else is given it, or told anything of it. */
+  #take(link: string): Awaited | undefined {
     const awaited = this.#awaited.get(link);
-    if (awaited === undefined) return false;
     this.#awaited.delete(link);
-    awaited.cancel();
-    awaited.resolve(stream);
-    return true;
+    awaited?.cancel();
+    return awaited;
   }
 
   #leave(joined: Joined): void {
     if (this.#hosts.get(joined.name) === joined) this.#hosts.delete(joined.name);
-    for (const [link, { host, reject, cancel }] of this.#awaited) {
-      if (host !== joined) continue;
-      this.#awaited.delete(link);
-      cancel();
-      reject(new Error("it has left"));
+    for (const [link, { host }] of this.#awaited) {
+      if (host === joined) this.#take(link)?.reject(new Error("it has left"));
     }
   }
 }
+
+const gaveUp = "the run was interrupted while it was waited for";

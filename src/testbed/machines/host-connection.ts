@@ -54,22 +54,35 @@ export type ConnectHost = (how: {
 }) => Promise<HostConnection>;
 
 /** Over a stream that an agent speaks on; it is destroyed when nothing comes of it. */
-export async function connectStream(stream: Duplex, clock: Clock): Promise<HostConnection> {
+export async function connectStream(
+  stream: Duplex,
+  { clock, interrupt }: Pick<ConnectionOptions, "clock" | "interrupt">,
+): Promise<HostConnection> {
   const reader = new WordFinder(stream, clock);
+  const give = (): void => reader.fail("the run was interrupted before its agent spoke");
   stream.once("error", (error) => reader.fail(`the connection failed: ${error.message}`));
   stream.once("close", () => reader.fail("the connection ended"));
   const ended = new Promise((resolve) => stream.once("close", resolve));
+  onAbort(interrupt, give);
   try {
     await reader.find(new RegExp(preamble), nodeLinkLimits.helloMs, "said nothing");
   } catch (error) {
     stream.destroy();
     throw error;
+  } finally {
+    interrupt.removeEventListener("abort", give);
   }
   reader.release();
   return {
     ...{ input: stream, output: stream, ended, lastWords: () => "" },
     kill: () => stream.destroy(),
   };
+}
+
+/** Also when it was aborted before. */
+function onAbort(interrupt: AbortSignal, listener: () => void): void {
+  if (interrupt.aborted) listener();
+  else interrupt.addEventListener("abort", listener, { once: true });
 }
 
 const agentArgv = ["node", "agent"];
@@ -119,7 +132,7 @@ export async function connectHost(options: ConnectionOptions): Promise<HostConne
   child.stdin.on("error", () => undefined); // It ended; `close` says so.
   const ended = new Promise((resolve) => child.once("close", resolve));
   const give = (): void => killShell(child);
-  interrupt.addEventListener("abort", give, { once: true });
+  onAbort(interrupt, give);
   try {
     const limitMs =
       agent.kind === "executable"

@@ -8,6 +8,7 @@ import { createHostsEndpoint, hostsLimits, JoinedHosts } from "../../../src/edge
 import type { DoorSocket, SocketHandler } from "../../../src/edges/http/index.ts";
 import { FakeClock } from "../record/fake-clock.ts";
 
+const uninterrupted = new AbortController().signal;
 const machine = (name: string) => ({ name, capacity: undefined, types: [] });
 
 function joined(name = "a") {
@@ -22,7 +23,7 @@ function joined(name = "a") {
 describe("a machine that has joined", () => {
   test("opens a stream for who asks, once (J2)", async () => {
     const { hosts, started } = joined();
-    const asked = hosts.open("a");
+    const asked = hosts.open("a", uninterrupted);
     const stream = new PassThrough();
     expect(hosts.accept("guessed", stream)).toBe(false);
     expect(hosts.accept(String(started[0]), stream)).toBe(true);
@@ -32,13 +33,26 @@ describe("a machine that has joined", () => {
 
   test("that opens none in time, or leaves, is waited for no longer", async () => {
     const { hosts, clock, leave } = joined();
-    const slow = hosts.open("a");
+    const slow = hosts.open("a", uninterrupted);
     clock.advanceTo(hostsLimits.openMs * 1_000);
     await expect(slow).rejects.toThrow("it opened no stream within 30 s");
-    const left = hosts.open("a");
+    const left = hosts.open("a", uninterrupted);
     leave();
     await expect(left).rejects.toThrow("it has left");
-    await expect(hosts.open("a")).rejects.toThrow("it is not joined now");
+    await expect(hosts.open("a", uninterrupted)).rejects.toThrow("it is not joined now");
+    expect(clock.armed).toBe(0);
+  });
+
+  test("is not waited for by who is interrupted, before or meanwhile", async () => {
+    const { hosts, clock, started } = joined();
+    const interrupt = new AbortController();
+    const asked = hosts.open("a", interrupt.signal);
+    interrupt.abort();
+    const why = "the run was interrupted while it was waited for";
+    await expect(asked).rejects.toThrow(why);
+    await expect(hosts.open("a", interrupt.signal)).rejects.toThrow(why);
+    expect(started).toHaveLength(1);
+    expect(hosts.accept(String(started[0]), new PassThrough())).toBe(false);
     expect(clock.armed).toBe(0);
   });
 
@@ -127,7 +141,7 @@ describe("the endpoint", () => {
   test("carries bytes both ways, and waits for who does not read", async () => {
     const hosts = new JoinedHosts(new FakeClock());
     const control = open(hosts, "name=a");
-    const asked = hosts.open("a");
+    const asked = hosts.open("a", uninterrupted);
     const { start } = JSON.parse(String(control.said[1])) as { readonly start: string };
     const link = open(hosts, `link=${start}`);
     const stream = await asked;

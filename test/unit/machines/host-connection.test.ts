@@ -17,6 +17,7 @@ import {
 } from "node:fs";
 import { machine, tmpdir } from "node:os";
 import { join } from "node:path";
+import { PassThrough } from "node:stream";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { RemoteShell } from "../../../src/events/launch/index.ts";
 import { systemClock } from "../../../src/host/clock.ts";
@@ -24,6 +25,7 @@ import {
   type AgentSource,
   type ConnectionOptions,
   connectHost,
+  connectStream,
 } from "../../../src/testbed/machines/host-connection.ts";
 import { preamble } from "../../../src/wire/node-link/index.ts";
 
@@ -165,6 +167,21 @@ test("an interrupt gives up a shell that says nothing", async () => {
   const connecting = connectHost({ ...options(command), interrupt: interrupt.signal });
   interrupt.abort();
   await expect(connecting).rejects.toThrow("the remote shell ended");
+});
+
+test("an interrupt gives up a stream on which nobody speaks, also one that came before", async () => {
+  const why = "the run was interrupted before its agent spoke";
+  const interrupt = new AbortController();
+  const how = { clock: systemClock, interrupt: interrupt.signal };
+  const streams = [new PassThrough(), new PassThrough()] as const;
+  const connecting = connectStream(streams[0], how);
+  interrupt.abort();
+  await expect(connecting).rejects.toThrow(why);
+  await expect(connectStream(streams[1], how)).rejects.toThrow(why);
+  expect(streams.map(({ destroyed }) => destroyed)).toEqual([true, true]);
+  const command = { kind: "command", argv: ["sh", "-c", "exec cat", "sh"] } as const;
+  const late = connectHost({ ...options(command), interrupt: interrupt.signal });
+  await expect(late).rejects.toThrow("the remote shell ended");
 });
 
 test("ending a shell ends what it has started, and waits for nobody who holds its streams", async () => {
