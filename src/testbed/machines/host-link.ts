@@ -48,7 +48,7 @@ interface Awaited {
   readonly sinceUs: number;
 }
 
-/** For an agent to end when its input has. */
+/** For an agent to end when its input has, since it was last heard. */
 const endMs = 15_000;
 /** Warnings of a host that are shown, and so many words of other kinds. */
 const warningsMax = 100;
@@ -172,11 +172,15 @@ export class HostLink {
     this.link.end("the run was interrupted while it was set up");
   }
 
-  /** Ends the agent, which ends all that is left of the run there. Never rejects. */
+  /**
+   * Ends the agent, which ends all that is left of the run there. One that is lost for its silence
+   * has been waited for. Never rejects.
+   */
   async close(): Promise<void> {
     this.#isClosing = true;
     this.link.end("the run has ended");
-    await within(this.#options.clock, this.#connection.ended, endMs);
+    const leftMs = Math.max(0, endMs - this.link.silentMs);
+    await within(this.#options.clock, this.#connection.ended, leftMs);
     this.#connection.kill();
   }
 

@@ -94,6 +94,11 @@ export class NodeLink {
     return this.#end !== undefined;
   }
 
+  /** For how long nothing has been heard; after the end nothing is. */
+  get silentMs(): number {
+    return (this.#options.clock.nowUs() - this.#heardUs) / 1_000;
+  }
+
   /** Streams that are open. */
   get streams(): number {
     return this.#streams.size;
@@ -187,7 +192,7 @@ export class NodeLink {
     const { clock } = this.#options;
     const { silenceMs } = nodeLinkLimits;
     this.#watch = clock.after(silenceMs / 4, () => {
-      const silentMs = (clock.nowUs() - this.#heardUs) / 1_000;
+      const { silentMs } = this;
       if (silentMs < silenceMs) this.#watchSilence();
       else this.end(`nothing was heard for ${Math.trunc(silentMs / 1_000)} s`);
     });

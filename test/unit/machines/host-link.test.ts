@@ -14,7 +14,12 @@ import type { AgentPlan } from "../../../src/testbed/machines/agent-plan.ts";
 import { HostLink } from "../../../src/testbed/machines/host-link.ts";
 import { NodeLink } from "../../../src/testbed/machines/node-link.ts";
 import { ResultFiles } from "../../../src/testbed/machines/result-files.ts";
-import { type LinkMessage, nodeLinkFormat } from "../../../src/wire/node-link/index.ts";
+import {
+  type LinkMessage,
+  nodeLinkFormat,
+  nodeLinkLimits,
+} from "../../../src/wire/node-link/index.ts";
+import { FakeClock } from "../record/fake-clock.ts";
 
 const aheadUs = 1_000_000;
 
@@ -144,6 +149,34 @@ describe("a host", () => {
     await expect(end).resolves.toMatchObject({ exitCode: null, signal: "SIGKILL" });
     await expect(host.endOf(host.newProgram())).resolves.toMatchObject({ signal: "SIGKILL" });
     expect(lost).toEqual(["the connection ended"]);
+  });
+
+  test("that is lost for its silence is not waited for again", async () => {
+    const clock = new FakeClock();
+    const [input, output] = [new PassThrough(), new PassThrough()];
+    const lost: string[] = [];
+    let isKilled = false;
+    const agent = playAgent(output, input, "1.0.0");
+    const host = await HostLink.connect({
+      ...{ name: "a", version: "1.0.0", clock, interrupt: new AbortController().signal },
+      connect: async () => ({
+        ...{ input, output, lastWords: () => "", ended: new Promise(() => undefined) },
+        kill: () => {
+          isKilled = true;
+        },
+      }),
+      files: new ResultFiles(out, limits),
+      ...{ say: () => undefined, onLinksFailed: () => undefined },
+      onLost: (why) => lost.push(why),
+    });
+    cleanups.push(() => agent.end("the test is over"));
+    output.pause(); // It stands still from now on.
+    clock.advanceTo(nodeLinkLimits.silenceMs * 1_000);
+    expect(lost).toEqual(["nothing was heard for 15 s"]);
+    const closing = host.close();
+    clock.advanceTo(clock.nowUs());
+    await closing;
+    expect([isKilled, clock.armed]).toEqual([true, 0]);
   });
 
   test("tells the end of a program with what it has used", async () => {
