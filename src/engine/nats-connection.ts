@@ -8,7 +8,6 @@ import { type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
 import {
   type Authenticator,
   type ConnectionOptions,
-  connect,
   credsAuthenticator,
   delay,
   type NatsConnection,
@@ -16,6 +15,7 @@ import {
 } from "@nats-io/transport-node";
 import { errorText } from "../core/text.ts";
 import { LogError } from "./log.ts";
+import { callNats, NoGreeting } from "./nats-calls.ts";
 import {
   natsCommandBytesMax,
   natsConnectMs,
@@ -44,7 +44,7 @@ export async function connectNats(
 ): Promise<NatsLink> {
   let connection: NatsConnection | undefined;
   try {
-    connection = await connect({ ...connectionOptions(place), ...more });
+    connection = await callNats({ ...connectionOptions(place), ...more });
     const version = checkBroker(connection, place);
     const { domain } = place;
     const asked = { timeout: natsConnectMs, ...(domain === undefined ? {} : { domain }) };
@@ -61,7 +61,7 @@ export async function connectNats(
 
 /** For a question that another connection gets no answer to; it does not come back. */
 export function connectOnce(place: NatsPlace): Promise<NatsConnection> {
-  return connect({ ...connectionOptions(place), reconnect: false, maxReconnectAttempts: 0 });
+  return callNats({ ...connectionOptions(place), reconnect: false, maxReconnectAttempts: 0 });
 }
 
 /**
@@ -185,6 +185,15 @@ export function explainStart(
   const name = error instanceof Error ? error.name : "";
   const because = (message: string, isAway: boolean): LogError =>
     new LogError(message, { definite: true, cause: error, isAway });
+  const option = plan === undefined ? "--log" : "--plan";
+  if (error instanceof NoGreeting) {
+    const { isSilent, message } = error;
+    const advice = isSilent
+      ? `correct ${option}, or start it again if it is one`
+      : `correct ${option}`;
+    const what = `what listens at ${at} does not speak NATS (${message}, and NATS says INFO first)`;
+    return because(`${what}; ${advice}`, isSilent);
+  }
   const lack = explainRights(error);
   if (lack !== undefined) return because(lack, false);
   if (isUnled(error)) {
@@ -210,7 +219,6 @@ export function explainStart(
     const advice = "check tls:// and ca= in the name of the log";
     return because(`TLS with NATS at ${at} failed (${text}); ${advice}`, false);
   }
-  const option = plan === undefined ? "--log" : "--plan";
   return because(`NATS at ${at} cannot be reached (${text}); start it, or correct ${option}`, true);
 }
 
