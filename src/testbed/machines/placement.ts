@@ -1,11 +1,18 @@
 // SPDX-License-Identifier: MIT
 // Which node is on which host. Nodes that a link joins stay together where that can be, and always
 // where the link may not go between hosts; a node that the file fixes is where it says; a type goes
-// to hosts that have it; the rest is spread by what hosts have room for. Pure.
+// to hosts that have it; the rest is spread by what hosts have room for. Of links that may go
+// between hosts those do that the path between can most likely carry: it is known only later, and a
+// link that is shorter or faster than it is refused. Pure.
 //
 //   P1. The same nodes and hosts give the same placement.
 //   P2. No host has more nodes than its capacity, and all nodes are placed or none.
+//   P3. Nodes are kept together by the shortest links first, by the faster of equal ones, as far as
+//       they fit a host; where that leaves no room for others, by fewer of them.
 import { assert } from "../../core/assert.ts";
+import type { Link } from "../../experiment/model.ts";
+import { type DirectionShape, shapeLink } from "../../network/model.ts";
+import { spareUs } from "./crossing-lan.ts";
 
 export interface PlacedHost {
   readonly name: string;
@@ -27,6 +34,10 @@ export interface JoiningLink {
   readonly nodes: readonly string[];
   /** Its nodes may be on two hosts, where they do not fit one. */
   readonly mayCross?: boolean;
+  /** From one of its nodes to another, where that is shortest; left out, 0. */
+  readonly delayUs?: number;
+  /** Where it is fastest, bits per second; left out, without limit. */
+  readonly rateBps?: number;
 }
 
 /** Node -> host, in the order of the nodes. */
@@ -44,11 +55,49 @@ export function placeNodes(
     return `${unknown.name} is fixed to ${unknown.fixed}, which is not among ${names}; add it to --on, or take tb-fix-node away`;
   }
   const together = placeTogether(nodes, links, { hosts, near: [] });
-  const near = links.filter(({ mayCross }) => mayCross === true);
+  const near = links.filter(({ mayCross }) => mayCross === true).sort(byNeedOfHost);
   if (typeof together !== "string" || near.length === 0) return together;
   const bound = links.filter(({ mayCross }) => mayCross !== true);
+  // P3. As many as fit, then among half as many, until none is kept for its own sake.
+  for (let kept = near.length; kept > 0; kept = Math.trunc(kept / 2)) {
+    const joined = keepTogether(nodes, bound, { hosts, near: near.slice(0, kept) });
+    const placement = placeTogether(nodes, joined, { hosts, near });
+    if (typeof placement !== "string") return placement;
+  }
   return placeTogether(nodes, bound, { hosts, near });
 }
+
+/** The shortest first, and the faster of those that are equally long. */
+function byNeedOfHost(a: JoiningLink, b: JoiningLink): number {
+  const [delayA, delayB] = [a.delayUs ?? 0, b.delayUs ?? 0];
+  if (delayA !== delayB) return delayA - delayB;
+  const [rateA, rateB] = [a.rateBps ?? Infinity, b.rateBps ?? Infinity];
+  return rateA === rateB ? 0 : rateA > rateB ? -1 : 1;
+}
+
+/** Also each link whose nodes, with those that they are kept with, fit a host. */
+function keepTogether(
+  nodes: readonly PlacedNode[],
+  bound: readonly JoiningLink[],
+  { hosts, near }: Places,
+): readonly JoiningLink[] {
+  const groupOf = new Map<string, Group>();
+  const join = (group: Group): void => {
+    for (const { name } of group) groupOf.set(name, group);
+  };
+  for (const group of groupNodes(nodes, bound)) join(group);
+  const kept = near.filter((link) => {
+    const group = [...new Set(link.nodes.map((name) => groupOf.get(name) ?? []))].flat();
+    const fits = hostsFor(group, hosts).some(({ capacity }) => group.length <= capacity);
+    if (isTorn(group) || !fits) return false;
+    join(group);
+    return true;
+  });
+  return [...bound, ...kept];
+}
+
+const isTorn = (group: Group): boolean =>
+  new Set(group.map(({ fixed }) => fixed).filter((host) => host !== "")).size > 1;
 
 interface Places {
   readonly hosts: readonly PlacedHost[];
@@ -105,10 +154,7 @@ function tornLink(nodes: readonly PlacedNode[], links: readonly JoiningLink[]): 
   const joining: JoiningLink[] = [];
   for (const link of links) {
     joining.push(link);
-    const group = groupNodes(nodes, joining).find((one) => {
-      const fixed = new Set(one.map((node) => node.fixed).filter((host) => host !== ""));
-      return fixed.size > 1;
-    });
+    const group = groupNodes(nodes, joining).find(isTorn);
     const [a, b] = group === undefined ? [] : twoHosts(group);
     if (a === undefined || b === undefined) continue;
     return (
@@ -232,6 +278,26 @@ function namesOf(group: Group): string {
   const names = group.slice(0, shownMax).map(({ name }) => name);
   const rest = group.length - names.length;
   return rest > 0 ? `${names.join(", ")} and ${rest} more` : names.join(", ");
+}
+
+/** @param mayCross its nodes may be on two hosts */
+export function joiningLink(link: Link, mayCross: boolean): JoiningLink {
+  const { name, members } = shapeLink(link);
+  const nodes = members.map(({ node }) => node);
+  const ups = members.map(({ up }) => up);
+  const downs = members.flatMap(({ down }) => (down === undefined ? [] : [down]));
+  const rates = [ups, downs].filter((ways) => ways.length > 0).map(fastestOf);
+  const delayUs = shortestOf(ups) + shortestOf(downs);
+  return { name, nodes, mayCross, delayUs, rateBps: Math.min(...rates) };
+}
+
+/** Without what jitter may take off; 0 of none. */
+function shortestOf(ways: readonly DirectionShape[]): number {
+  return ways.reduce((least, way) => Math.min(least, spareUs(way)), ways.length > 0 ? Infinity : 0);
+}
+
+function fastestOf(ways: readonly DirectionShape[]): number {
+  return ways.reduce((most, { bandwidthBps }) => Math.max(most, bandwidthBps || Infinity), 0);
 }
 
 /** Host after host with its nodes, for people. */

@@ -20,7 +20,7 @@ import { type HostFacts, HostLink } from "./host-link.ts";
 import type { HostsNetwork } from "./network-share.ts";
 import {
   describePlacement,
-  type JoiningLink,
+  joiningLink,
   type PlacedNode,
   type Placement,
   placeNodes,
@@ -151,12 +151,7 @@ function place(
 ): Placement {
   const placement = placeNodes(
     placed,
-    options.links.map(
-      ({ name, members }): JoiningLink => ({
-        ...{ name, nodes: members.map(({ node }) => node) },
-        mayCross: network !== undefined,
-      }),
-    ),
+    options.links.map((link) => joiningLink(link, network !== undefined)),
     wish.hosts.map(({ name, capacity, types }) => {
       const { processors = 1, memoryMib = 0 } =
         hosts.find((host) => host.name === name)?.facts ?? {};

@@ -7,6 +7,7 @@ import { describe, expect, test } from "vitest";
 import {
   describePlacement,
   type JoiningLink,
+  joiningLink,
   type PlacedHost,
   type PlacedNode,
   placeNodes,
@@ -132,4 +133,48 @@ test("links that may go between hosts do so only where nodes do not fit one, and
   expect(placed(fixed, [link("lan0", "n0", "n1")], [host("a", 1), host("b", 1)])).toMatch(
     /^lan0 would join n0 on a with n1 on b: links go between hosts/,
   );
+});
+
+describe("of links that may go between hosts", () => {
+  const may = (name: string, ends: string, more: Partial<JoiningLink> = {}): JoiningLink => ({
+    ...link(name, ...ends.split(" ")),
+    ...{ mayCross: true, ...more },
+  });
+  const [a2, b2] = [host("a", 2), host("b", 2)];
+
+  test("the longest do, then the slowest, wherever they are in the file (P3)", () => {
+    const chain = (...delays: number[]): JoiningLink[] =>
+      delays.map((delayUs, at) => may(`l${at}`, `n${at} n${at + 1}`, { delayUs }));
+    expect(placed(nodes(4), chain(1, 20, 1), [a2, b2])).toBe("a: n0, n1; b: n2, n3");
+    expect(placed(nodes(4), chain(20, 1, 20), [a2, b2])).toBe("b: n0, n3; a: n1, n2");
+    expect(placed(nodes(3), chain(5, 1), [a2, b2])).toBe("b: n0; a: n1, n2");
+    const rates = [1e6, 1e9].map((rateBps, at) => may(`l${at}`, `n${at} n${at + 1}`, { rateBps }));
+    expect(placed(nodes(3), rates, [a2, b2])).toBe("b: n0; a: n1, n2");
+  });
+
+  test("short ones do where nothing else leaves room for all, and fixed nodes stay (P2)", () => {
+    // Three pairs do not fit two threes.
+    const pairs = [may("l0", "n0 n1"), may("l1", "n2 n3"), may("l2", "n4 n5")];
+    const hosts = [host("a", 3), host("b", 3)];
+    expect(placeNodes(nodes(6), pairs, hosts)).toBeInstanceOf(Map);
+    const fixed = [node("n0"), node("n1", { fixed: "b" }), node("n2", { fixed: "a" })];
+    const links = [may("l0", "n1 n2"), may("l1", "n0 n1", { delayUs: 5 })];
+    expect(placed(fixed, links, [a2, b2])).toBe("b: n0, n1; a: n2");
+  });
+
+  test("it is known how short and how fast each is at most", () => {
+    const shape = (delayUs: number, bandwidthBps = 0) => ({ delayUs, bandwidthBps, loss: 0 });
+    const end = (delayUs: number, bandwidthBps = 0) => ({
+      toLink: shape(delayUs, bandwidthBps),
+      fromLink: shape(delayUs, bandwidthBps),
+    });
+    const made = (kind: "link" | "lan", ...ends: readonly ReturnType<typeof end>[]) => {
+      const members = ends.map((one, at) => ({ ...one, node: `n${at}` }));
+      const { delayUs, rateBps } = joiningLink({ name: "l", kind, members } as never, true);
+      return [delayUs, rateBps];
+    };
+    expect(made("link", end(10, 1e6), end(5, 1e6))).toEqual([15, 1e6]);
+    expect(made("link", end(0), end(0))).toEqual([0, Infinity]);
+    expect(made("lan", end(10, 1e6), end(5, 1e9), end(20, 1e6))).toEqual([10, 1e9]);
+  });
 });
