@@ -35,7 +35,6 @@ const sameElsewhere: Readonly<Record<string, ReadonlySet<string>>> = {
 
 /** What people know these as; others are told by the name of their column. */
 const words: Readonly<Record<string, string>> = {
-  fixed: "which machine it is",
   cmd_line: "the command line of its kernel",
   role: "that it is a bridge",
   nobwshaping: "that its bandwidth is not shaped",

@@ -135,6 +135,8 @@ export interface ExperimentNode {
   readonly archives?: readonly Archive[];
   /** Packages to install, in order. */
   readonly packages?: readonly string[];
+  /** The machine that it is; left out, any. */
+  readonly machine?: string;
   readonly at: SourcePosition;
 }
 

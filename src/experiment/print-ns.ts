@@ -160,7 +160,8 @@ class NsPrinter {
 
   #printNodes(): void {
     const { nodes, syncServer, linktestLevel } = this.#experiment;
-    for (const { name, osName, hardwareType, failureAction, archives = [] } of nodes) {
+    for (const { name, osName, hardwareType, failureAction, ...more } of nodes) {
+      const { archives = [], packages = [] } = more;
       const node = nsReference(name);
       this.#add(`set ${nsWord(name)} [${this.#ns} node]`);
       if (osName !== "") this.#add(`tb-set-node-os ${node} ${nsWord(osName)}`);
@@ -172,6 +173,11 @@ class NsPrinter {
       }
       const pairs = archives.map(({ directory, file }) => `${nsWord(directory)} ${nsWord(file)}`);
       if (pairs.length > 0) this.#add(`tb-set-node-tarfiles ${node} ${pairs.join(" ")}`);
+      if (packages.length > 0) this.#add(nsPackages(node, packages));
+    }
+    // It may be that of another node.
+    for (const { name, machine } of nodes) {
+      if (machine !== undefined) this.#add(`tb-fix-node ${nsReference(name)} ${nsWord(machine)}`);
     }
     const isOther = syncServer !== defaultSyncServer(nodes, defaultCatalogue);
     if (syncServer !== undefined && (this.#saysSyncServer || isOther)) {
@@ -228,6 +234,12 @@ class NsPrinter {
       this.#add(`set ${nsWord(group.name)} [${this.#ns} event-group [list ${members}]]`);
     }
   }
+}
+
+/** One word alone would be read as a list. */
+function nsPackages(node: string, packages: readonly string[]): string {
+  const words = packages.map(nsWord).join(" ");
+  return `tb-set-node-rpms ${node} ${packages.length === 1 ? nsWord(words) : words}`;
 }
 
 const nsRouting: Readonly<Record<Routing, string>> = {

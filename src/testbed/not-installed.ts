@@ -8,5 +8,5 @@ import { joinNames } from "./record/words.ts";
 /** A sentence for what somebody will miss. */
 export function describeNotInstalled({ nodes }: Experiment): readonly string[] {
   const packages = nodes.filter((node) => node.packages !== undefined).map(({ name }) => name);
-  return packages.length === 0 ? [] : [`nothing is installed on ${joinNames(packages)} (rpms)`];
+  return packages.length === 0 ? [] : [`nothing is installed on ${joinNames(packages)} (packages)`];
 }

@@ -148,10 +148,9 @@ function withoutFiles({ projectFiles: _, ...options }: BackendOptions): BackendO
 }
 
 /** What decides where nodes go: the rows say what is fixed, which the model does not hold. */
-function placedNodes({ experiment, tables }: RunOptions): readonly PlacedNode[] {
-  const rows = new Map(tables?.["virt_nodes"]?.map((row) => [row["vname"], row]));
-  return experiment.nodes.map(({ name, hardwareType: type }) => ({
-    ...{ name, type, fixed: String(rows.get(name)?.["fixed"] ?? "") },
+function placedNodes({ experiment }: RunOptions): readonly PlacedNode[] {
+  return experiment.nodes.map(({ name, hardwareType: type, machine: fixed = "" }) => ({
+    ...{ name, type, fixed },
   }));
 }
 

@@ -105,10 +105,6 @@ function addUnsayable(it: Draw, experiment: Experiment): Experiment {
   const [one] = sequences;
   return {
     ...experiment,
-    nodes: nodes.map((node) => ({
-      ...node,
-      ...given("packages", some(["x.rpm"])),
-    })),
     links: links.map((link) => ({
       ...link,
       ...given("cost", some(2.5) ?? link.cost),
@@ -149,6 +145,8 @@ function draw(it: Draw): Experiment {
     hardwareType: pick(it, ["pc", "pc", "pc850"]),
     failureAction: pick(it, ["fatal", "nonfatal", "ignore"] as const),
     ...given("archives", pick(it, [undefined, [{ directory: "/opt", file: "/proj/a b.tgz" }]])),
+    ...given("packages", pick(it, [undefined, ["x.rpm"], ["a b.rpm"], ["x.rpm", "{"]])),
+    ...given("machine", pick(it, [undefined, undefined, "pc7"])),
     at,
   })).filter((node, index, all) => all.findIndex(({ name }) => name === node.name) === index);
   const names = nodes.map(({ name }) => name);

@@ -167,7 +167,7 @@ const drawn: {
   },
   node: {
     ...{ name: true, osName: true, hardwareType: true, failureAction: true, archives: true },
-    ...{ packages: true, at: true },
+    ...{ packages: true, machine: true, at: true },
   },
   link: { name: true, kind: true, netmask: true, cost: true, members: true, at: true },
   member: {

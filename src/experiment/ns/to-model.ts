@@ -166,6 +166,7 @@ function toNode(context: NsContext, node: NodeObject, at: Locate): ExperimentNod
     failureAction: node.failureAction,
     ...(archives.length === 0 ? {} : { archives }),
     ...(node.rpms === "" ? {} : { packages: node.rpms.split(";") }),
+    ...(node.fixed === "" ? {} : { machine: node.fixed }),
     at: at(node.offset),
   };
 }

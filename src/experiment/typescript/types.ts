@@ -34,6 +34,10 @@ export interface NodeSpec {
   readonly routes?: readonly { readonly to: string; readonly by: string }[];
   /** Unpacked on it before its programs start. */
   readonly archives?: readonly { readonly directory: string; readonly file: string }[];
+  /** Paths or URLs; a run installs none, and says so. */
+  readonly packages?: readonly string[];
+  /** The machine that it is on; any when left out. */
+  readonly machine?: string;
 }
 
 /** Names that a map of nodes makes: of `repeat` also the numbered ones, of a range only those. */

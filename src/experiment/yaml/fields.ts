@@ -82,6 +82,9 @@ const waitPattern =
 const paramPattern = "^[^=|\\u0000-\\u001f]{1,255}$";
 const addressPattern = "^(?:none|[0-9]{1,3}(?:\\.[0-9]{1,3}){3})$";
 const oneLine = "^[^\\u0000\\n\\r]*$";
+/** Several are one text in tables, with semicolons between. */
+const packagePattern = "^[^\\u0000\\n\\r;]+$";
+const machinePattern = "^[^\\u0000-\\u0020]{1,255}$";
 
 const duration: FieldType = { kind: "quantity", quantity: "duration" };
 const bandwidth: FieldType = { kind: "quantity", quantity: "bandwidth" };
@@ -225,6 +228,17 @@ const nodeFields: Readonly<Record<string, Field>> = {
   archives: {
     type: { kind: "list", of: archive, min: 1 },
     about: "Archives that are unpacked on it before its programs start.",
+  },
+  packages: {
+    type: {
+      ...{ kind: "list", min: 1 },
+      of: { kind: "text", what: "a package", pattern: packagePattern },
+    },
+    about: "Packages to install, paths or URLs; a run installs none, and says so.",
+  },
+  machine: {
+    type: { kind: "text", what: "the name of a machine", pattern: machinePattern },
+    about: "The machine that it is on; any when left out.",
   },
 };
 

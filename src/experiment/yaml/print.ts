@@ -196,6 +196,8 @@ function printNode(node: ExperimentNode, { starts, routes, catalogue }: SaidOfNo
   if (given.length > 0) pairs.push(["routes", { list: given.map(printRoute) }]);
   const { archives = [] } = node;
   if (archives.length > 0) pairs.push(["archives", { list: archives.map(printArchive) }]);
+  if (node.packages !== undefined) pairs.push(["packages", { list: node.packages }]);
+  if (node.machine !== undefined) pairs.push(["machine", node.machine]);
   return pairs.length === 0 ? null : { map: pairs };
 }
 

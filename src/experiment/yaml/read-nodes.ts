@@ -2,13 +2,14 @@
 // Nodes of a document: a map or a list, `repeat` and ranges of names, start commands, archives.
 
 import { archiveFileFault, directoryFault } from "../archive-fault.ts";
+import type { Catalogue } from "../catalogue.ts";
 import { objectsMax } from "../limits.ts";
 import type { Archive, ExperimentNode, SourcePosition } from "../model.ts";
 import { integerIn, type ReadContext } from "./context.ts";
 import { hostNamePattern } from "./fields.ts";
 import { repeatMax } from "./limits.ts";
 import type { NodeRoutes } from "./read-routes.ts";
-import { child, type DocumentNode, type ScalarNode, textOf } from "./tree.ts";
+import { child, type DocumentNode, type ScalarNode, textOf, textsOf } from "./tree.ts";
 
 /** One entry of `nodes`, in either form. */
 interface NodeEntry {
@@ -110,14 +111,23 @@ function addNode(
   }
   if (!context.declare(name, "node", at)) return false;
   const failure = textOf(child(body, "onFailure"));
+  const packages = textsOf(child(body, "packages")).map(({ text }) => text);
+  const machine = textOf(child(body, "machine"));
   const node: ExperimentNode = {
     name,
     osName: textOf(child(body, "os")) ?? "",
-    hardwareType: textOf(child(body, "hardware")) ?? context.catalogue.defaultType,
+    hardwareType: textOf(child(body, "hardware")) ?? typeOf(machine, context.catalogue),
     failureAction: failure === "nonfatal" || failure === "ignore" ? failure : "fatal",
     ...(archives.length === 0 ? {} : { archives }),
+    ...(packages.length === 0 ? {} : { packages }),
+    ...(machine === undefined ? {} : { machine }),
     at,
   };
   nodes.push(node);
   return true;
+}
+
+/** Of a node that says none: that of its machine. [EMULAB-NS 9] */
+function typeOf(machine: string | undefined, catalogue: Catalogue): string {
+  return catalogue.machines.get(machine ?? "") ?? catalogue.defaultType;
 }

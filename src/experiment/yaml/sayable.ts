@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
 // What of an experiment a YAML file has words for, and what not: NS files say more than YAML files
-// about traffic and what is installed on nodes, and queues that nothing can make. Pure.
+// about traffic, and queues that nothing can make. Pure.
 import { isSameQueue, presetQueue } from "../link-shape.ts";
 import type {
   Diagnostic,
   EventSequence,
   Experiment,
-  ExperimentNode,
   Link,
   LinkMember,
   PlannedEvent,
@@ -23,9 +22,8 @@ export interface SayablePart {
 }
 
 export function sayableInYaml(experiment: Experiment): SayablePart {
-  const { nodes, links, traffic = [], groups, events, sequences, timelines } = experiment;
+  const { links, traffic = [], groups, events, sequences, timelines } = experiment;
   const lost = [
-    ...nodes.flatMap(lostOfNode),
     ...links.flatMap(lostOfLink),
     ...traffic.map(({ name, at }) => lostThing(at, `the generated traffic of ${name}`)),
     ...sequences.flatMap(lostOfSequence),
@@ -37,7 +35,6 @@ export function sayableInYaml(experiment: Experiment): SayablePart {
     lost,
     experiment: {
       ...rest,
-      nodes: nodes.map(({ packages: _packages, ...node }) => node),
       links: links.map((link) => ({
         ...withSayableCost(link),
         members: link.members.map(withSayableQueue).map(withSayableTrace),
@@ -58,10 +55,6 @@ function goneWith(names: ReadonlySet<string>, groups: Experiment["groups"]): Rea
     ({ members }) => members.length > 0 && members.every((member) => names.has(member)),
   );
   return new Set([...names, ...empty.map(({ name }) => name)]);
-}
-
-function lostOfNode({ name, packages, at }: ExperimentNode): Diagnostic[] {
-  return packages === undefined ? [] : [lostThing(at, `which packages are installed on ${name}`)];
 }
 
 function lostOfLink({ name, members, cost, at }: Link): Diagnostic[] {

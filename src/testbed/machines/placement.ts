@@ -25,7 +25,7 @@ export interface PlacedHost {
 export interface PlacedNode {
   readonly name: string;
   readonly type: string;
-  /** Host that the file names (`tb-fix-node`); `""` for none. */
+  /** Host that the file names; `""` for none. */
   readonly fixed: string;
 }
 
@@ -52,7 +52,7 @@ export function placeNodes(
   const unknown = nodes.find(({ fixed }) => fixed !== "" && !hosts.some(isNamed(fixed)));
   if (unknown !== undefined) {
     const names = hosts.map(({ name }) => name).join(", ");
-    return `${unknown.name} is fixed to ${unknown.fixed}, which is not among ${names}; add it to --on, or take tb-fix-node away`;
+    return `${unknown.name} is fixed to ${unknown.fixed}, which is not among ${names}; add it to --on, or do not fix it`;
   }
   const together = placeTogether(nodes, links, { hosts, near: [] });
   const near = links.filter(({ mayCross }) => mayCross === true).sort(byNeedOfHost);

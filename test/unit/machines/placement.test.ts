@@ -57,7 +57,7 @@ describe("nodes", () => {
 
   test("fixed to a host that is not there are refused", () => {
     expect(placed([node("n0", { fixed: "c" })], [], [host("a", 1), host("b", 1)])).toBe(
-      "n0 is fixed to c, which is not among a, b; add it to --on, or take tb-fix-node away",
+      "n0 is fixed to c, which is not among a, b; add it to --on, or do not fix it",
     );
   });
 

@@ -8,7 +8,7 @@ it.each([
   ["", []],
   // What is unpacked is the nodes' affair.
   ["tb-set-node-tarfiles $a /opt /proj/p/x.tgz", []],
-  ["tb-set-node-rpms $b /proj/p/x.rpm", ["nothing is installed on b (rpms)"]],
+  ["tb-set-node-rpms $b /proj/p/x.rpm", ["nothing is installed on b (packages)"]],
 ])("describeNotInstalled() of %j", (line, said) => {
   const nodes = "source tb_compat.tcl\nset a [$ns node]\nset b [$ns node]";
   const text = `set ns [new Simulator]\n${nodes}\n${line}\n$ns run\n`;

@@ -132,7 +132,7 @@ $ns run
     expect(withoutPlaces(back)).toEqual(readYaml(yaml));
   });
 
-  it("keeps the routes that are given, and what is unpacked on nodes", async () => {
+  it("keeps the routes that are given, what is put on nodes, and which machines they are", async () => {
     const from = join(folder, "given.ns");
     const [yaml, ns] = [join(folder, "given.yaml"), join(folder, "given-back.ns")];
     const text = `set ns [new Simulator]
@@ -145,6 +145,9 @@ $a add-route $far $b
 $c add-route [$ns lanlink $near $a] $b
 tb-set-tarfiles /usr http://h/y.tgz
 tb-set-node-tarfiles $a /opt /proj/p/x.tgz
+tb-set-node-rpms $a /proj/p/x.rpm "/proj/p/y z.rpm"
+tb-set-node-rpms $b /proj/p/x.rpm
+tb-fix-node $a pc7
 $ns run
 `;
     writeFileSync(from, text);
@@ -152,8 +155,12 @@ $ns run
     const shared = { directory: "/usr", file: "http://h/y.tgz" };
     expect(readYaml(yaml)).toMatchObject({
       nodes: [
-        { archives: [shared, { directory: "/opt", file: "/proj/p/x.tgz" }] },
-        ...["b", "c", "d"].map((name) => ({ name, archives: [shared] })),
+        {
+          archives: [shared, { directory: "/opt", file: "/proj/p/x.tgz" }],
+          ...{ packages: ["/proj/p/x.rpm", "/proj/p/y z.rpm"], machine: "pc7" },
+        },
+        { name: "b", archives: [shared], packages: ["/proj/p/x.rpm"] },
+        ...["c", "d"].map((name) => ({ name, archives: [shared] })),
       ],
       routes: [
         { node: "a", to: { node: "c" }, by: "b" },
@@ -214,7 +221,6 @@ $ns run
       '$ns at 1 "$s start"',
     ];
     it.each([
-      [["tb-set-node-rpms $a /proj/p/x.rpm"], "which packages are installed on a", 3],
       [
         ["set l [$ns duplex-link $a $b 10Mb 20ms RED]", "[$l queue $b] set q_weight_ 2"],
         "the queues of l (at b)",
@@ -226,7 +232,6 @@ $ns run
         "that l is traced into a database",
         5,
       ],
-      [["tb-fix-node $a pc7"], "of a: which machine it is", 3],
       [["set c [$ns bridge]"], "of c: that it is a bridge", 5],
       [
         ["set l [$ns duplex-link $a $b 10Mb 20ms DropTail]", "tb-set-noshaping $l 1"],
