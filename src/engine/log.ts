@@ -58,6 +58,14 @@ export interface LogReader {
 }
 
 /** How a log is kept, and what lies beside it. */
+/** Which messages of topics are there; ids before `first` are not. */
+export interface MessagesExamined {
+  readonly first: number;
+  readonly count: number;
+  /** Those that are gone from between others. */
+  readonly deleted: number;
+}
+
 export interface LogExamined {
   /** The first entry that is there. */
   readonly first: number;
@@ -65,8 +73,8 @@ export interface LogExamined {
   readonly objection?: string | undefined;
   /** Why a server would not start with it, though nothing is lost. */
   readonly remark?: string | undefined;
-  /** The first message of topics that may be there, where that is known. */
-  readonly firstMessage?: number | undefined;
+  /** Of topics, where that is known. */
+  readonly messages?: MessagesExamined | undefined;
   /** Another text whenever snapshots were made or deleted. */
   readonly snapshots?: string | undefined;
 }

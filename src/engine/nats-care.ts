@@ -39,7 +39,9 @@ export async function examineNats(
       remark: firstOf(found, ({ kept, info }) =>
         info === undefined ? `${missing(kept)}; ${makeAnew}` : objectToReplicas(info, replicas),
       ),
-      firstMessage: topics?.first_seq,
+      messages: topics && {
+        ...{ first: topics.first_seq, count: topics.messages, deleted: topics.num_deleted ?? 0 },
+      },
       snapshots: snapshots && `${snapshots.first_seq} ${snapshots.last_seq} ${snapshots.messages}`,
     };
   } catch (error) {

@@ -8,9 +8,10 @@
 //       at first and the snapshots then: a log is cut behind one that is stored.
 //       What was seen is looked at again when snapshots were made or deleted.
 //   C2. Who does not answer changes nothing: whether the log takes entries is watched elsewhere.
-//   C3. Messages of topics that the log names have to be there. Another server may have freed those
-//       of a scope whose end this one has yet to read: it is said when it is so at two looks.
-import type { Log, LogExamined } from "../engine/log.ts";
+//   C3. Messages of topics that the log names have to be there: none of them before the first that
+//       is, and no more of them than there are. Another server may have freed those of a scope
+//       whose end this one has yet to read: it is said when it is so at two looks.
+import type { Log, LogExamined, MessagesExamined } from "../engine/log.ts";
 import type { Cancel, Clock } from "./clock.ts";
 import type { Logger } from "./logger.ts";
 import { Outage, outagePaces } from "./outage.ts";
@@ -42,8 +43,8 @@ export class LogCare {
   #inSnapshot = 0;
   /** What the log said of its snapshots then. */
   #snapshots: string | undefined;
-  /** The first message of topics that was there, and whether one before it was named (C3). */
-  #firstMessage: number | undefined;
+  /** Which messages of topics were gone, and whether some of those were named (C3). */
+  #gone: string | undefined;
   #lacksMessages = false;
   #cancel: Cancel = () => undefined;
   #isClosed = false;
@@ -100,19 +101,25 @@ export class LogCare {
   }
 
   /** C3. What is named is walked through only when something may be gone. */
-  #missMessages({ firstMessage }: LogExamined): string | undefined {
-    const [before, lacked] = [this.#firstMessage, this.#lacksMessages];
-    if (firstMessage === undefined || (firstMessage === before && !lacked)) return undefined;
-    this.#firstMessage = firstMessage;
-    this.#lacksMessages = this.#isNamedBefore(firstMessage);
-    if (!lacked || !this.#lacksMessages) return undefined;
-    const what = `messages of topics before the one with number ${firstMessage} are gone from NATS`;
-    return `${what}, and who reads them is refused; restore the streams together, or end their scopes`;
+  #missMessages({ messages }: LogExamined): string | undefined {
+    if (messages === undefined) return undefined;
+    const gone = `${messages.first} ${messages.deleted}`;
+    const [before, lacked] = [this.#gone, this.#lacksMessages];
+    if (gone === before && !lacked) return undefined;
+    this.#gone = gone;
+    const what = this.#findMissing(messages);
+    this.#lacksMessages = what !== undefined;
+    if (!lacked || what === undefined) return undefined;
+    return `${what} gone from NATS, and who reads them is refused; restore the streams together, or end their scopes`;
   }
 
-  #isNamedBefore(first: number): boolean {
-    for (const id of this.#options.namedMessages()) if (id < first) return true;
-    return false;
+  #findMissing({ first, count }: MessagesExamined): string | undefined {
+    let named = 0;
+    for (const id of this.#options.namedMessages()) {
+      if (id < first) return `messages of topics before the one with number ${first} are`;
+      named += 1;
+    }
+    return named > count ? `${named - count} or more messages of topics are` : undefined;
   }
 }
 

@@ -11,7 +11,7 @@ import { VirtualClock } from "../../../src/testing/virtual-clock.ts";
 
 let clock: VirtualClock;
 let kept: LogExamined | Error;
-let named: readonly number[];
+let named: Iterable<number>;
 let snapshot: number;
 let snapshotsAsked: number;
 let found: string | undefined;
@@ -76,22 +76,49 @@ it("C1: snapshots that are gone are noticed, also when the log was cut behind th
 });
 
 it("C3: messages that are gone are said, and keep nobody away; those that are freed are not", async () => {
-  [kept, named] = [{ first: 1, firstMessage: 1 }, [1, 2, 3]];
+  const messages = (first: number, count: number) => ({ first, count, deleted: 0 });
+  [kept, named] = [{ first: 1, messages: messages(1, 3) }, [1, 2, 3]];
   await look();
   // Another server has freed the first; this one reads that a little later.
-  kept = { first: 1, firstMessage: 2 };
+  kept = { first: 1, messages: messages(2, 2) };
   await look();
   named = [2, 3];
   await look();
   await look();
   expect(lines).toEqual([]);
-  kept = { first: 1, firstMessage: 4 };
+  kept = { first: 1, messages: messages(4, 0) };
   await look();
   await look();
   await look();
   const text = "messages of topics before the one with number 4 are gone from NATS";
   expect([found, lines]).toEqual([undefined, [expect.stringContaining(`warn ${text}, `)]]);
   named = [];
+  await look();
+  expect(lines.slice(1)).toEqual(["warn the log is kept as it has to be again"]);
+});
+
+it("C3: messages that are gone from between others are said", async () => {
+  let walks = 0;
+  const messages = (count: number, deleted: number) => ({ first: 1, count, deleted });
+  named = {
+    *[Symbol.iterator]() {
+      walks += 1;
+      yield* [1, 2, 4];
+    },
+  };
+  kept = { first: 1, messages: messages(3, 1) };
+  await look();
+  // More are written: nothing is gone for that, and nothing is walked through.
+  kept = { first: 1, messages: messages(9, 1) };
+  await look();
+  await look();
+  expect([walks, lines]).toEqual([1, []]);
+  kept = { first: 1, messages: messages(1, 3) };
+  await look();
+  await look();
+  const text = "2 or more messages of topics are gone from NATS";
+  expect([found, lines]).toEqual([undefined, [expect.stringContaining(`warn ${text}, `)]]);
+  named = [1];
   await look();
   expect(lines.slice(1)).toEqual(["warn the log is kept as it has to be again"]);
 });
