@@ -25,14 +25,16 @@ import { CommandError } from "./io.ts";
  *
  * @param url as of `resolveEventAddress`
  * @param publicationsMax that may be on their way at once; a command has one
- * @param tls what it is spoken to with when the URL asks for TLS
+ * @param how what it is spoken to with when the URL asks for TLS, and the option by which whoever
+ *   has called names another one
  * @throws BusError: `unavailable` while nobody answers there, `refused` when the door turns us away
  */
 export function connectEventBus(
   url: string,
   publicationsMax = 1,
-  tls: ClientTls = readClientTls({}),
+  how: { readonly tls?: ClientTls | undefined; readonly option?: "-s" | "--server" } = {},
 ): Promise<ConnectedBus> {
+  const { tls = readClientTls({}), option = "-s" } = how;
   return new Promise((resolve, reject) => {
     const dial = eventSocketDialer(url, tls);
     let left = url.split(",").length;
@@ -49,7 +51,7 @@ export function connectEventBus(
         left -= 1;
         if (isThere || left > 0) return;
         bus.close();
-        reject(describeFailure(url, error));
+        reject(describeFailure(url, error, option));
       });
       return socket;
     };
@@ -119,7 +121,7 @@ function protocols(): string[] {
   return [busProtocol, ...(token === "" ? [] : [`${tokenProtocolPrefix}${token}`])];
 }
 
-function describeFailure(url: string, error: NodeJS.ErrnoException): BusError {
+function describeFailure(url: string, error: NodeJS.ErrnoException, option: string): BusError {
   const where = hostOf(url);
   if (error.message.startsWith("Unexpected server response")) {
     const help = "is it a door of Muster, and does it take MUSTER_TOKEN?";
@@ -132,7 +134,7 @@ function describeFailure(url: string, error: NodeJS.ErrnoException): BusError {
   }
   // Several addresses were tried, each with its own reason, and the error itself has no message.
   const reason = error.code ?? error.message;
-  const help = "is it running there? -s, --server and MUSTER_EVENTS name another";
+  const help = `is it running there? ${option} and MUSTER_EVENTS name another`;
   return new BusError("unavailable", `no bus answers at ${where} (${reason}); ${help}`);
 }
 
@@ -147,9 +149,12 @@ export interface EventWorld {
 
 export const eventWorld: EventWorld = {
   runtime: { nowUs: systemClock.nowUs, after: systemClock.after, randomBytes: newNonce },
-  connect: (url, tls) => connectEventBus(url, 1, tls),
+  connect: (url, tls) => connectEventBus(url, 1, { tls, option: "--server" }),
   wallUs: () => BigInt(systemClock.wallMs()) * 1000n,
 };
+
+/** Of the old commands, whose options are others. */
+export const oldEventWorld: EventWorld = { ...eventWorld, connect: (url) => connectEventBus(url) };
 
 export function splitTime(us: bigint): EventTime {
   return { seconds: Number(us / 1_000_000n), microseconds: Number(us % 1_000_000n) };

@@ -4,7 +4,7 @@
 
 import { eventPorts, resolveEventAddress } from "../../client/event-address.ts";
 import { BusError } from "../../wire/event/bus.ts";
-import { eventWorld } from "../event-bus.ts";
+import { oldEventWorld } from "../event-bus.ts";
 import { processIo } from "../io.ts";
 import { printEvents } from "../print-events.ts";
 import { parseEventdebugArguments } from "./eventdebug-arguments.ts";
@@ -24,13 +24,13 @@ async function main(args: readonly string[]): Promise<Exit> {
     return { kind: "exit", code: 1, stderr };
   }
   try {
-    const bus = await eventWorld.connect(url);
+    const bus = await oldEventWorld.connect(url);
     const address = experiment === undefined ? {} : { expt: experiment };
     const name = "eventdebug";
     return await printEvents({
       ...{ bus, address, scheduled, showsArgs, json, name },
       io: processIo,
-      wallUs: eventWorld.wallUs,
+      wallUs: oldEventWorld.wallUs,
     });
   } catch (error) {
     if (!(error instanceof BusError)) throw error;

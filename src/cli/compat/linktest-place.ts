@@ -10,7 +10,7 @@ import { splitExperiment } from "../../client/event-words.ts";
 import { readFileAs } from "../../events/launch/index.ts";
 import { eventHash } from "../../host/event-hash.ts";
 import { BusError } from "../../wire/event/bus.ts";
-import { eventWorld } from "../event-bus.ts";
+import { oldEventWorld } from "../event-bus.ts";
 import { findKey, keyFile, ownKeyFiles } from "../event-key.ts";
 import { findKeptRuns } from "../kept-runs.ts";
 
@@ -38,7 +38,7 @@ export async function openLinktestPlace(given: LinktestPlace): Promise<LinktestP
   const found = findKey({ ...names, keyFile: key, others });
   if (found.kind === "unreadable") return `cannot read the key ${found.path}: ${found.reason}`;
   if (found.kind === "unusable") return found.message;
-  const { runtime, wallUs, connect } = eventWorld;
+  const { runtime, wallUs, connect } = oldEventWorld;
   const { randomBytes } = runtime;
   const credentials = createCredentials({
     ...{ experiment, key: found.bytes, hash: eventHash, wallUs, randomBytes },
