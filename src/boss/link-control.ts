@@ -2,14 +2,17 @@
 // What users set of links from the shell (delay_config, link_config): events for what is up, and on
 // request kept for the next swap-ins. [EMULAB-EVENTS 5.1] Who may is asked of experiments.ts.
 //
-//   C1. What the run refuses is not kept.
+//   C1. What the run refuses is not kept, nor what no run would take at the next swap-in.
 import { halfOf } from "../experiment/link-shape.ts";
-import type { Link } from "../experiment/model.ts";
+import type { Experiment, Link } from "../experiment/model.ts";
+import { capacities } from "../network/backends.ts";
+import { type Capacity, checkShape, shapeLink } from "../network/model.ts";
 import { BossError } from "./boss-error.ts";
 import type { ExperimentRow, ExperimentsDatabase } from "./database.ts";
 import type { SendToRun } from "./experiment-control.ts";
-import { keptKeys } from "./link-overlay.ts";
+import { keptKeys, type LinkSetting, overlayLinks } from "./link-overlay.ts";
 import { LiveLinkSettings } from "./live-link-settings.ts";
+import { parseDefinition } from "./parse-definition.ts";
 import type { Action } from "./rights.ts";
 
 export interface LinkControlOptions {
@@ -57,6 +60,7 @@ export class LinkControl {
     this.#check(row, asked);
     const links = running(row);
     const isUp = row.state === "active" && links !== undefined;
+    if (asked.keep && !isUp) await this.#checkKept(row, asked);
     if (!isUp && !asked.keep) {
       const message = `${row.pid}/${row.eid} must be active to change its links, not ${row.state}; -m keeps it for the next swap-in`;
       throw new BossError("WRONG_STATE", message);
@@ -92,6 +96,24 @@ export class LinkControl {
       const problem = problemOf(key, value);
       if (problem !== undefined) throw new BossError("BAD_REQUEST", problem);
     }
+  }
+
+  /** With what is kept of the link already: values are refused for what they make together. */
+  async #checkKept(row: ExperimentRow, { link, node, settings }: LinkSettingsAsked): Promise<void> {
+    const {
+      file,
+      source,
+      presets,
+      linkSettings = [],
+    } = this.#options.database.definition(row.exptidx);
+    const { pid, eid } = row;
+    const names = { pid, eid, insisted: ["pid", "eid"] as const };
+    const { experiment } = await parseDefinition({ ...names, file, text: source, presets });
+    // A file that has errors now is refused by the swap-in.
+    if (experiment === undefined) return;
+    const asked = settings.map(([key, value]) => ({ link, node: node ?? "", key, value }));
+    const problem = keptProblem(experiment, linkSettings, asked);
+    if (problem !== undefined) throw new BossError("BAD_REQUEST", problem);
   }
 
   async #send(
@@ -142,6 +164,36 @@ function halved(key: string, value: string): string {
   if (key === "DELAY") return String(number / 2);
   return key === "PLR" ? String(halfOf(number)) : value;
 }
+
+/**
+ * What no back end would make of a link as it would be kept, as far as that is the doing of what is
+ * asked now. Pure.
+ */
+export function keptProblem(
+  experiment: Experiment,
+  before: readonly LinkSetting[],
+  asked: readonly LinkSetting[],
+): string | undefined {
+  const [name] = asked.map(({ link }) => link);
+  const problemsWith = (settings: readonly LinkSetting[]): readonly string[] => {
+    const made = overlayLinks({ experiment, rows: {} }, settings).experiment.links;
+    const link = made.find((one) => one.name === name);
+    const members = link === undefined ? [] : shapeLink(link).members;
+    const ways = members.flatMap(({ up, down }) => [up, ...(down === undefined ? [] : [down])]);
+    return ways.flatMap((way) => checkShape(way, widest));
+  };
+  // One value of each key of a node or the whole is kept: the last.
+  const isSame = (a: LinkSetting, b: LinkSetting): boolean =>
+    a.link === b.link && a.node === b.node && a.key === b.key;
+  const others = before.filter((one) => !asked.some((other) => isSame(one, other)));
+  const had = new Set(problemsWith(before));
+  return problemsWith([...others, ...asked]).find((problem) => !had.has(problem));
+}
+
+/** What the machine has is known at the swap-in. */
+const widest: Capacity = Object.values(capacities).reduce((a, b) =>
+  a.bandwidthBpsMax >= b.bandwidthBpsMax ? a : b,
+);
 
 /** Why a value cannot be kept. A live link judges for itself. */
 function problemOf(key: string, value: string): string | undefined {

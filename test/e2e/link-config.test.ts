@@ -113,6 +113,11 @@ describe.skipIf(!isRoot)("delay_config and link_config", () => {
       255,
       "delay_config: proj/exp must be active to change its links, not swapped; -m keeps it for the next swap-in\n",
     ]);
+    const beyond = await config("delay-config", "-m", "proj", "exp", "l", "DELAY=999999999");
+    expect([beyond.code, beyond.stderr]).toEqual([
+      255,
+      expect.stringContaining("is not from 0 to 3600000 ms (delayUsMax)"),
+    ]);
     await ok("link-config", "-m", "proj", "exp", "l", "ENABLE=no");
     await swapIn();
     expect(await ways("lan")).toEqual(lan);

@@ -3,7 +3,7 @@
 // was up, and rows say the same. Method: the model of links that events change, against an overlay
 // of the file, for every key, link, LAN and node.
 import { describe, expect, it } from "vitest";
-import { linkEvents } from "../../../src/boss/link-control.ts";
+import { keptProblem, linkEvents } from "../../../src/boss/link-control.ts";
 import { type LinkSetting, type Overlaid, overlayLinks } from "../../../src/boss/link-overlay.ts";
 import { parseNsFile } from "../../../src/experiment/index.ts";
 import { findLinkObject, readLinkEvent } from "../../../src/network/link-args.ts";
@@ -147,5 +147,36 @@ describe("what is kept of a link", () => {
     expect(rows["eventlist"]?.at(-1)).toMatchObject({ time: "0", vname: "l", eventtype: "DOWN" });
     expect(overlayLinks(whole, [{ ...down, value: "yes" }])).toEqual(whole);
     expect(overlayLinks(whole, [{ ...down, link: "gone" }])).toEqual(whole);
+  });
+});
+
+describe("keptProblem()", () => {
+  const { experiment } = parsed();
+  const set = (key: string, value: string, link = "l", node = ""): LinkSetting => ({
+    ...{ link, node, key, value },
+  });
+
+  it.each([
+    [set("DELAY", "3600001"), "is not from 0 to 3600000 ms (delayUsMax)"],
+    [set("BANDWIDTH", "0.5"), "bandwidth 500 b/s is below 1000 (bandwidthBpsMin)"],
+    [set("BANDWIDTH", "99999999", "lan", "a"), "carries here, 40000 Mb/s"],
+    [set("LIMIT", "100001", "l", "b"), "is not from 1 to 100000 (queuePacketsMax)"],
+    [set("Q_WEIGHT", "2"), "RED weight 2 is not above 0 and up to 1"],
+    [set("DELAY", "60000"), "(inFlightBytesMax)"],
+  ])("%# says with the figure what no run would take", (asked, problem) => {
+    expect(keptProblem(experiment, [], [asked])).toContain(problem);
+  });
+
+  it("judges what values make together, and not what was kept before", () => {
+    expect(keptProblem(experiment, [], [set("DELAY", "50000")])).toBeUndefined();
+    const slow = [set("BANDWIDTH", "100")];
+    expect(keptProblem(experiment, slow, [set("DELAY", "60000")])).toBeUndefined();
+    expect(
+      keptProblem(experiment, [set("DELAY", "60000"), ...slow], [set("BANDWIDTH", "10000")]),
+    ).toContain("(inFlightBytesMax)");
+    // An older version has kept it.
+    const old = [set("LIMIT", "100001")];
+    expect(keptProblem(experiment, old, [set("DELAY", "5")])).toBeUndefined();
+    expect(keptProblem(experiment, old, [set("LIMIT", "60")])).toBeUndefined();
   });
 });
