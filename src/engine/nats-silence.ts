@@ -20,13 +20,18 @@ interface AccountInfo {
 export class NatsSilence {
   readonly #place: NatsPlace;
   readonly #api: string;
+  readonly #answerMs: number;
   #likely: string | undefined;
   #isAsking = false;
 
-  /** @param api with what subjects of requests to JetStream begin */
-  constructor(place: NatsPlace, api: string) {
+  /**
+   * @param api with what subjects of requests to JetStream begin
+   * @param waitMs for its answer
+   */
+  constructor(place: NatsPlace, api: string, waitMs: number = answerMs) {
     this.#place = place;
     this.#api = api;
+    this.#answerMs = waitMs;
   }
 
   /** What is likely, to be said behind what has failed; empty where nothing is known. */
@@ -54,7 +59,7 @@ export class NatsSilence {
     // Who writes to a broker that cannot is not read any more, and would get no answer in any case.
     const connection = await connectOnce(this.#place);
     try {
-      const answer = await connection.request(`${this.#api}.INFO`, "", { timeout: answerMs });
+      const answer = await connection.request(`${this.#api}.INFO`, "", { timeout: this.#answerMs });
       const { storage = 0, limits } = answer.json<AccountInfo>();
       const storageMax = limits?.max_storage ?? -1;
       if (storageMax < 0 || storage < storageMax) return undefined;
