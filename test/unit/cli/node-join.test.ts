@@ -177,10 +177,10 @@ test("what cannot be a name is said before anybody is called", async () => {
 
 test("who names machines of a server as muster run names hosts is told where room is said", () => {
   const hosts = new JoinedHosts(systemClock);
-  expect(() => joinedMachines(hosts, ["a:4"])).toThrow(
+  expect(() => joinedMachines(hosts, ["a:4"], new Map())).toThrow(
     /^--on a:4: .*muster node join \(--capacity/,
   );
-  expect(() => joinedMachines(hosts, ["a"])).toThrow(/^no machine has joined as a; /);
+  expect(() => joinedMachines(hosts, ["a"], new Map())).toThrow(/^no machine has joined as a; /);
 });
 
 test("what cannot be a token is the user's mistake, and is not shown", async () => {
