@@ -4,7 +4,12 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import type { Socket } from "node:net";
-import { type ConnectionOptions, connect, type NatsConnection } from "@nats-io/transport-node";
+import {
+  type ConnectionOptions,
+  connect,
+  delay,
+  type NatsConnection,
+} from "@nats-io/transport-node";
 import { errorText } from "../core/text.ts";
 
 /** What listens there has said something else, or nothing. */
@@ -37,7 +42,7 @@ export async function callNats(options: ConnectionOptions): Promise<NatsConnecti
     return connection;
   } catch (error) {
     // Who was busy when time was up has yet to hear that the call was taken.
-    await new Promise((resolve) => setImmediate(resolve));
+    await delay(1);
     const isSilent = saidNothing(sockets, errorText(error));
     const isOther = /unexpected response from server/i.test(errorText(error));
     if (isSilent || isOther) throw new NoGreeting(isSilent, error);
