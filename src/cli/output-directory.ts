@@ -2,6 +2,7 @@
 // Makes the directory that results go to, or says in a sentence why it cannot be.
 import { accessSync, constants, existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
+import { errorText } from "../core/text.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { CommandError } from "./io.ts";
 
@@ -73,6 +74,6 @@ function describe(code: string, above: string, error: unknown): string {
     case "ENAMETOOLONG":
       return "the name is too long";
     default:
-      return error instanceof Error ? error.message : String(error);
+      return errorText(error);
   }
 }

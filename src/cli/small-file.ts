@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A small file that a user of a command has named.
+import { errorText } from "../core/text.ts";
 import { readSmallFile } from "../host/small-file.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { CommandError } from "./io.ts";
@@ -9,7 +10,7 @@ export function readNamedFile(file: string): string {
   try {
     return readSmallFile(file);
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = errorText(error);
     throw new CommandError(exitCodes.noInput, `cannot read ${file}: ${why}`);
   }
 }

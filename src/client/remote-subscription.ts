@@ -9,6 +9,7 @@
 //   S3. Where it goes on behind its place, or in another epoch, a gap is told next. It moves there
 //       with that, not before: a connection lost in between must not cost the telling.
 
+import { errorText } from "../core/text.ts";
 import type {
   BusPlace,
   PlacedNotification,
@@ -179,7 +180,7 @@ export class RemoteSubscription implements Subscribed {
   }
 
   #fail(error: unknown): void {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = errorText(error);
     this.#options.say({ kind: "unsubscribe", id: this.#id });
     this.#endAt(new BusError("unavailable", `the subscriber failed: ${why}`), this.place);
   }

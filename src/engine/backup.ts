@@ -23,6 +23,7 @@ import {
   writeFile,
 } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
+import { errorText } from "../core/text.ts";
 import { LogError } from "./log.ts";
 
 /** Of a backup of one log, and of one of several; a newer one is refused. */
@@ -124,7 +125,7 @@ export async function makeBackup(
     if (error instanceof LogError) throw error;
     const isTaken = isCode(error, "ENOTEMPTY") || isCode(error, "EEXIST");
     if (isTaken) throw new LogError(notEmpty, { definite: true, cause: error });
-    const why = error instanceof Error ? error.message : String(error);
+    const why = errorText(error);
     throw new LogError(`the backup cannot be written: ${why}`, { definite: true, cause: error });
   }
 }
@@ -179,7 +180,7 @@ export async function readBackup(directory: string): Promise<BackupList> {
     // What is no object has none of the members of one.
     list = Object(JSON.parse(text)) as BackupList;
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = errorText(error);
     if (!(await isThere(directory))) {
       throw wrong(`${directory} is not there; name the directory that muster backup has made`);
     }

@@ -8,6 +8,7 @@
 //   S3. After its end nothing is queued, and the only call left is `onEnd`.
 //   S4. Positions only grow. What comes behind its turn was had or is lost, and the feed says
 //       which.
+import { errorText } from "../core/text.ts";
 import type {
   BusPlace,
   PlacedNotification,
@@ -215,7 +216,7 @@ export class BusSubscription implements Subscribed {
   }
 
   readonly #failed = (error: unknown): void => {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = errorText(error);
     this.#endAt(`the subscriber failed: ${why}`, this.#position(true));
   };
 

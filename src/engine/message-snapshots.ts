@@ -10,6 +10,7 @@
 //       there is, which is kept for that, and the next is written behind the damaged one.
 //   Y2. Nothing is deleted on the word of an index that names fewer snapshots than are kept: what
 //       one before it named may still be all there is.
+import { errorText } from "../core/text.ts";
 import { LogError } from "./log.ts";
 import { natsPieceBytesMax } from "./nats-limits.ts";
 import { snapshotsKept } from "./snapshot-limits.ts";
@@ -212,7 +213,7 @@ export class MessageSnapshots implements SnapshotStore {
       return { index, stored, sequence: named.sequence };
     } catch (error) {
       if (error instanceof LogError && !error.definite) throw error;
-      return error instanceof Error ? error.message : String(error);
+      return errorText(error);
     }
   }
 

@@ -7,6 +7,7 @@ import { existsSync } from "node:fs";
 import { constants, copyFile, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { backup, DatabaseSync } from "node:sqlite";
+import { errorText } from "../core/text.ts";
 import { type BackupPart, backupParts, type SavedLog, sync } from "./backup.ts";
 import { LogError } from "./log.ts";
 import { newestWhole } from "./snapshots.ts";
@@ -147,7 +148,7 @@ export async function restoreSqlite(folder: string, file: string): Promise<void>
     await sync(dirname(file));
   } catch (error) {
     for (const partial of made) await rm(partial, { force: true });
-    const why = error instanceof Error ? error.message : String(error);
+    const why = errorText(error);
     throw new LogError(`the log cannot be restored: ${why}`, { definite: true, cause: error });
   }
 }

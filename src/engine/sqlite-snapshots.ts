@@ -3,6 +3,7 @@
 // than the log, and writers of one file wait for each other.
 import { renameSync, rmSync } from "node:fs";
 import type { DatabaseSync } from "node:sqlite";
+import { errorText } from "../core/text.ts";
 import { LogError } from "./log.ts";
 import {
   formatManifest,
@@ -130,7 +131,7 @@ export class SqliteSnapshots implements SnapshotStore {
     try {
       return act();
     } catch (error) {
-      const text = error instanceof Error ? error.message : String(error);
+      const text = errorText(error);
       throw new LogError(`SQLite refused ${what}: ${text}`, { definite: true, cause: error });
     }
   }

@@ -5,6 +5,7 @@
 import { existsSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 import type { LogEntry } from "../core/command.ts";
+import { errorText } from "../core/text.ts";
 import { type Log, type LogClock, LogError } from "../engine/log.ts";
 import {
   checkLogName,
@@ -52,7 +53,7 @@ export function readPlanName(given: string, directory: string): string {
   try {
     text = readSmallFile(path).slice(0, planFileBytesMax).trim();
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = errorText(error);
     throw notPlan(`the plan's name cannot be read: ${why}; --plan takes ${planNames}`);
   }
   if (!isSharedLog(text)) throw notPlan(`${path} has no name of a plan: nats://HOST:PORT[/STREAM]`);

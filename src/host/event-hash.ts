@@ -2,6 +2,7 @@
 // The hashes of Node for the authentication of notifications, and the file of an experiment's key.
 import { createHmac, createSecretKey, type KeyObject } from "node:crypto";
 import { closeSync, openSync, readSync } from "node:fs";
+import { errorText } from "../core/text.ts";
 import type { KeyedHash } from "../wire/event/authentication.ts";
 import { findKeyFault } from "../wire/event/authentication.ts";
 import { keyBytesMax } from "../wire/event/limits.ts";
@@ -37,7 +38,7 @@ export function readEventKey(file: string, opened?: number): EventKey {
   try {
     bytes = readAtMost(opened ?? openSync(file, "r"), keyBytesMax + 1);
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = errorText(error);
     return { kind: "refused", message: `cannot read the key ${file}: ${why}` };
   }
   const fault = findKeyFault(bytes);

@@ -2,6 +2,7 @@
 // The life of a follower of a log (D11): opens what it needs, follows until it is told to end or
 // cannot go on, and closes what was opened.
 import type { Limits } from "../core/limits.ts";
+import { errorText } from "../core/text.ts";
 import type { Log } from "../engine/log.ts";
 import type { SnapshotLimits } from "../engine/snapshot-limits.ts";
 import type { SnapshotStore } from "../engine/snapshots.ts";
@@ -28,7 +29,7 @@ export async function followLog(options: FollowOptions): Promise<void> {
   } catch (error) {
     options.onNews({
       kind: "lost",
-      message: error instanceof Error ? error.message : String(error),
+      message: errorText(error),
     });
   } finally {
     await opened.close();

@@ -4,6 +4,7 @@
 // store of effects, which are then where a host would be that had read the whole log.
 import type { Service } from "../core/service.ts";
 import type { Snapshot } from "../core/snapshot.ts";
+import { errorText } from "../core/text.ts";
 import { CannotFollow } from "../core/version.ts";
 import { LogError } from "../engine/log.ts";
 import {
@@ -80,7 +81,7 @@ async function tryOne(
     // A store that does not answer says nothing of the snapshot. Whatever else goes wrong does: no
     // text that somebody wrote may keep a server from starting with the one before it.
     if (error instanceof LogError && !error.definite) throw error;
-    return error instanceof Error ? error.message : String(error);
+    return errorText(error);
   }
   const found = core.digest();
   return found === digest ? undefined : `its digest is ${found}, and should be ${digest}`;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What can write down the packets of a link where they pass who shapes it, without tcpdump, and as
 // whichever user the run is.
+import { errorText } from "../core/text.ts";
 import { NetworkError } from "./link-backend.ts";
 import type { FilterInstruction } from "./packet-filter.ts";
 
@@ -64,5 +65,5 @@ export function tooManyTraces(tracesMax: number): NetworkError {
 
 /** Why a trace does not go on, as its counts say it. */
 export function problemOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return errorText(error);
 }

@@ -15,6 +15,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { errorText } from "../core/text.ts";
 import type { KeyKind } from "../host/ids.ts";
 import { createAuthority, endOf, type Issued, issueCertificate } from "./certificate.ts";
 import { authorityFiles, subjectFiles } from "./certificate-files.ts";
@@ -138,7 +139,7 @@ function wrap(path: string, act: () => unknown): void {
   try {
     act();
   } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
+    const text = errorText(error);
     const exists = error instanceof Error && "code" in error && error.code === "EEXIST";
     throw exists
       ? new PkiError("EXISTS", `${path} is there already; --force writes a new one in its place`)

@@ -27,6 +27,7 @@ import {
   RelativeDistinguishedNames,
   Time,
 } from "pkijs";
+import { errorText } from "../core/text.ts";
 import { type KeyKind, newKeyPair, newNonce } from "../host/ids.ts";
 import { daysMax } from "./limits.ts";
 import { PkiError } from "./pki-error.ts";
@@ -162,7 +163,7 @@ function parse(pem: string, keyPem: string) {
     const certificate = Certificate.fromBER(x509.raw);
     return { certificate, key, isCa: x509.ca, endsMs: x509.validToDate.getTime() };
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = errorText(error);
     const message = `the authority cannot be used: ${why}; restore its files, or make another one`;
     throw new PkiError("DAMAGED", message, { cause: error });
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Reads files of certificates and keys. A key that others can read is refused.
 import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
+import { errorText } from "../core/text.ts";
 import { pemBytesMax } from "./limits.ts";
 import { PkiError } from "./pki-error.ts";
 
@@ -34,7 +35,7 @@ function read(path: string, kind: "public" | "private"): string {
     return readFileSync(descriptor, "latin1");
   } catch (error) {
     if (error instanceof PkiError) throw error;
-    const text = error instanceof Error ? error.message : String(error);
+    const text = errorText(error);
     throw new PkiError("FILE", `cannot read ${path}: ${text}`);
   } finally {
     if (descriptor !== undefined) closeSync(descriptor);

@@ -3,6 +3,7 @@
 // signed by. From the directory of an authority of ours, or from files that somebody else has made;
 // the same is checked of both, before anything listens.
 import { createPrivateKey, X509Certificate } from "node:crypto";
+import { errorText } from "../core/text.ts";
 import { authorityFiles, listNames, subjectFiles } from "./certificate-files.ts";
 import { PkiError } from "./pki-error.ts";
 import { readPem, readPrivatePem } from "./read-pem.ts";
@@ -88,7 +89,7 @@ function examine({ authority, certificate, key }: TlsTexts, nowMs: number): stri
     const ends = own.validToDate;
     return ends.getTime() <= nowMs ? `it has expired (${ends.toISOString()})` : undefined;
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return errorText(error);
   }
 }
 
@@ -98,6 +99,6 @@ function examineAuthority(authority: string): string | undefined {
       ? undefined
       : "it is not the certificate of an authority";
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return errorText(error);
   }
 }

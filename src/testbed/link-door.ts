@@ -5,6 +5,7 @@
 import { chmodSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { createInterface } from "node:readline";
+import { errorText } from "../core/text.ts";
 import type { LinksReport } from "../network/link-report.ts";
 import type { LinkTrace, TraceCounts } from "../network/link-tracer.ts";
 
@@ -107,7 +108,7 @@ export class LinkDoor {
         say({ kind: "links", report: await this.#options.links(request.link) });
       } else await this.#capture(socket, request, say);
     } catch (error) {
-      say({ kind: "refused", why: error instanceof Error ? error.message : String(error) });
+      say({ kind: "refused", why: errorText(error) });
     }
     socket.end();
   }

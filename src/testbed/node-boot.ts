@@ -14,6 +14,7 @@ import {
   bootNode,
   syncServiceName,
 } from "../client/tmcc-boot.ts";
+import { errorText } from "../core/text.ts";
 import { type NodeReport, type TlsIdentity, Tmcd } from "../edges/tmcd/index.ts";
 import { eventServerName } from "../events/index.ts";
 import type { Tables } from "../experiment/index.ts";
@@ -144,7 +145,7 @@ class Boot implements NodeBoot {
     const failures: string[] = [];
     for (const node of this.#options.backend.nodes.values()) {
       await nameOthers(node, this.#options).catch((error: unknown) => {
-        const why = error instanceof Error ? error.message : String(error);
+        const why = errorText(error);
         failures.push(`the node ${node.name} does not know the names of the others: ${why}`);
       });
     }

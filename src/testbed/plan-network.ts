@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Whether nodes of a run are to have a network of their own, and which: from the experiment as
 // read. Pure; what the machine can give is tried by the back end (nodes/node-mode.ts).
+import { errorText } from "../core/text.ts";
 import { type RouteAddresses, routeAddresses } from "../experiment/index.ts";
 import type { Experiment, Link } from "../experiment/model.ts";
 import { planControlNetwork } from "../network/control-network.ts";
@@ -48,7 +49,7 @@ export function findNetworkFault(wish: Omit<NetworkWish, "shapeLinks">): string 
     planNetwork({ ...wish, shapeLinks });
     return undefined;
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return errorText(error);
   }
 }
 

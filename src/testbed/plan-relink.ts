@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Whether the links of a run that is under way can become those of another experiment, and what
 // that takes: from both as read. What is refused is refused before anything is changed.
+import { errorText } from "../core/text.ts";
 import type { Experiment } from "../experiment/model.ts";
 import { NetworkError } from "../network/link-backend.ts";
 import { shapeLink } from "../network/model.ts";
@@ -33,7 +34,7 @@ function networkOf(experiment: Experiment): Relinking["network"] {
     };
     planned = planNetwork({ experiment, wanted: "own", shapeLinks });
   } catch (error) {
-    throw new NetworkError(error instanceof Error ? error.message : String(error));
+    throw new NetworkError(errorText(error));
   }
   if (planned === undefined) throw new NetworkError("the network cannot be planned");
   return planned;

@@ -22,6 +22,7 @@ import { builtIn } from "../core/agenda/object-table.ts";
 import { assert } from "../core/assert.ts";
 import type { BarrierTold, Command, LogEntry } from "../core/command.ts";
 import type { EdgeEffect, ObservedEffect } from "../core/effect.ts";
+import { errorText } from "../core/text.ts";
 import { BusAgent, EventServer, type RunAgenda } from "../events/index.ts";
 import type { LaunchAction } from "../events/launch/index.ts";
 import { SteadyPublisher } from "../events/steady-publisher.ts";
@@ -188,7 +189,7 @@ export class SplitRunEvents implements EventsOfRun {
     try {
       await this.#scheduler?.keep({ load, addresses: this.#addressesOf(load) });
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
+      const why = errorText(error);
       this.#options.onWarning(`a replay will not know of the modification: ${why}`);
     }
   }

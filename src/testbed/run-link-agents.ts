@@ -2,6 +2,7 @@
 // What a run does with its links while they are there: obeys their events, traces them, tells of
 // them, and says at the end how they were. Orders the parts; links themselves are the back end's.
 import { join } from "node:path";
+import { errorText } from "../core/text.ts";
 import type { Experiment, Link } from "../experiment/model.ts";
 import type { Clock } from "../host/clock.ts";
 import { NetworkError } from "../network/link-backend.ts";
@@ -144,7 +145,7 @@ export class RunLinkAgents {
       );
       this.tellOverload();
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
+      const why = errorText(error);
       onFailed(`links could not be made others: ${why}`);
       throw error;
     }

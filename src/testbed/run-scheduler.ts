@@ -4,6 +4,7 @@
 import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, renameSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { LogEntry } from "../core/command.ts";
+import { errorText } from "../core/text.ts";
 import type { RunAgenda } from "../events/index.ts";
 import {
   type Account,
@@ -189,7 +190,7 @@ function prepareDirectory(directory: string, account: Account | undefined): void
   try {
     makeOwnDirectory(directory, account);
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = errorText(error);
     throw new LaunchError("UNSAFE", `cannot make ${directory}: ${why}; choose another --ops-dir`);
   }
 }

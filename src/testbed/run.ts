@@ -10,6 +10,7 @@ import type { AgendaLoad } from "../core/agenda/commands.ts";
 import { clearedError } from "../core/command.ts";
 import type { ScopeDescription } from "../core/description.ts";
 import type { EdgeEffect } from "../core/effect.ts";
+import { errorText } from "../core/text.ts";
 import { MemoryLog } from "../engine/memory-log.ts";
 import type { Cancel } from "../host/clock.ts";
 import { Host } from "../host/host.ts";
@@ -165,7 +166,7 @@ class Run {
       await this.#ended;
       await this.#fireSwapoutEvents();
     } catch (error) {
-      this.#fail("SWAP_IN", error instanceof Error ? error.message : String(error));
+      this.#fail("SWAP_IN", errorText(error));
     } finally {
       interrupt.removeEventListener("abort", onInterrupt);
       await this.#swapOut();

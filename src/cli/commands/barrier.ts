@@ -14,6 +14,7 @@ import {
 import { sessionTime } from "../../client/session-time.ts";
 import { tlsPlatform } from "../../client/tls-platform.ts";
 import type { BarrierKind } from "../../core/effect.ts";
+import { errorText } from "../../core/text.ts";
 import { systemClock } from "../../host/clock.ts";
 import { readClientTls } from "../client-tls.ts";
 import { exitCodes } from "../exit-codes.ts";
@@ -208,7 +209,7 @@ function checkServers(servers: string): readonly string[] {
     for (const url of urls) sessionUrl(url);
     return urls;
   } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
+    const text = errorText(error);
     throw new CommandError(exitCodes.usage, `--server: ${text}`);
   }
 }

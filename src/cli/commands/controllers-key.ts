@@ -3,6 +3,7 @@
 // at those below.
 import { existsSync, linkSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
+import { errorText } from "../../core/text.ts";
 import { newSecret } from "../../host/ids.ts";
 import { readSmallFile } from "../../host/small-file.ts";
 import { exitCodes } from "../exit-codes.ts";
@@ -27,7 +28,7 @@ export function obtainControllersKey(file: string): ControllersKey {
   try {
     if (!existsSync(file)) makeKey(file);
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = errorText(error);
     throw new CommandError(exitCodes.cannotCreate, `cannot make the key ${file}: ${why}`);
   }
   return { file, secret: readKey(file, "remove it, and a new one is made") };
@@ -53,7 +54,7 @@ function readKey(file: string, help: string): string {
   try {
     secret = readSmallFile(file).trim();
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = errorText(error);
     throw new CommandError(exitCodes.noInput, `cannot read the key ${file} (${why}); ${help}`);
   }
   if (secret.length >= keyCharactersMin) return secret;

@@ -7,6 +7,7 @@
 import { writeFile } from "node:fs/promises";
 import { isProgramFile, isYamlFile } from "../../boss/file-language.ts";
 import { readYamlExperiment } from "../../boss/read-yaml.ts";
+import { errorText } from "../../core/text.ts";
 import {
   type Diagnostic,
   type Experiment,
@@ -176,7 +177,7 @@ async function save({ to, force }: ConvertArguments, text: string, io: CommandIo
     await writeFile(to, text, { flag: force === true ? "w" : "wx" });
   } catch (error) {
     const isThere = error instanceof Error && "code" in error && error.code === "EEXIST";
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = errorText(error);
     const why = isThere ? "it is there already; --force writes over it" : reason;
     throw new CommandError(exitCodes.cannotCreate, `${to} cannot be written: ${why}`);
   }

@@ -6,6 +6,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { createSecureContext } from "node:tls";
 import { createWebSocketStream, WebSocket } from "ws";
 import type { ClientTls } from "../../client/tls-platform.ts";
+import { errorText } from "../../core/text.ts";
 import { isHostName, noHostName } from "../../edges/hosts/index.ts";
 import { sleep, systemClock } from "../../host/clock.ts";
 import { tokenProtocolPrefix } from "../../wire/link/frames.ts";
@@ -133,7 +134,7 @@ function checkPem(
     if (!text.includes("-----BEGIN ")) throw new Error("there is no PEM block in it");
     createSecureContext(context);
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = errorText(error);
     const advice = "see docs/reference/certificates.md for which file goes where";
     throw new CommandError(exitCodes.noInput, `${option} is not ${wanted} (${why}); ${advice}`);
   }

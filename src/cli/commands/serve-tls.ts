@@ -3,6 +3,7 @@
 // Read and checked before anything is started.
 import { createSecureContext } from "node:tls";
 import type { XmlRpcPlace } from "../../boss/index.ts";
+import { errorText } from "../../core/text.ts";
 import type { TlsFiles } from "../../edges/http/index.ts";
 import { systemClock } from "../../host/clock.ts";
 import { loadTlsFiles, loadTlsMaterial, PkiError } from "../../pki/index.ts";
@@ -69,7 +70,7 @@ function checked(load: () => TlsFiles): TlsFiles {
     if (error instanceof PkiError && error.code === "FILE") {
       throw new CommandError(exitCodes.noInput, error.message);
     }
-    const why = error instanceof Error ? error.message : String(error);
+    const why = errorText(error);
     throw wrong(error instanceof PkiError ? why : `the certificate cannot be used: ${why}`);
   }
 }

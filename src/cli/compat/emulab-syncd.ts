@@ -11,6 +11,7 @@ import { spawn } from "node:child_process";
 import { readFileSync, unlinkSync } from "node:fs";
 import { resolve } from "node:path";
 import { type Limits, resolveLimits } from "../../core/limits.ts";
+import { errorText } from "../../core/text.ts";
 import { parseMemberBarriers, Syncd, type SyncdOptions } from "../../edges/syncd/index.ts";
 import type { TlsFiles } from "../../edges/tls.ts";
 import { systemClock } from "../../host/clock.ts";
@@ -56,7 +57,7 @@ async function main(args: readonly string[], environment: NodeJS.ProcessEnv): Pr
   try {
     await serve(given, environment);
   } catch (error) {
-    giveUp(`emulab-syncd: ${error instanceof Error ? error.message : String(error)}`, environment);
+    giveUp(`emulab-syncd: ${errorText(error)}`, environment);
   }
 }
 

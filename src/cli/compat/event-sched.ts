@@ -29,6 +29,7 @@ import {
 import { eventPorts, resolveEventAddress } from "../../client/event-address.ts";
 import { findBus } from "../../client/event-connection.ts";
 import { createCredentials, type LastingCredentials } from "../../client/event-credentials.ts";
+import { errorText } from "../../core/text.ts";
 import { defaultPort } from "../../edges/xmlrpc/index.ts";
 import { eventsLimits } from "../../events/events-limits.ts";
 import {
@@ -186,7 +187,7 @@ function readPem(file: string): string {
   try {
     return readFileSync(file, "utf8");
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = errorText(error);
     throw new Error(`cannot read ${file}: ${why}; --cert and --ca name others`);
   }
 }
@@ -334,6 +335,6 @@ function tellReady(): void {
 }
 
 main(process.argv.slice(2)).catch((error: unknown) => {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = errorText(error);
   performExit({ kind: "exit", code: failureCode, stderr: `event-sched: ${message}\n` });
 });

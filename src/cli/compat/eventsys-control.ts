@@ -12,6 +12,7 @@ import {
   openBossHttps,
   type XmlRpcTransport,
 } from "../../client/boss.ts";
+import { errorText } from "../../core/text.ts";
 import { defaultPort } from "../../edges/xmlrpc/index.ts";
 import { text } from "../../wire/xmlrpc/index.ts";
 import { type Exit, helpFor, performExit } from "./exit.ts";
@@ -95,7 +96,7 @@ function read(file: string): string {
   try {
     return readFileSync(file, "utf8");
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = errorText(error);
     throw new Error(`cannot read ${file}: ${why}; name another with --cert or --ca`);
   }
 }
@@ -106,7 +107,7 @@ function misused(complaint: string): Exit {
 
 performExit(
   await main(process.argv.slice(2)).catch((error: unknown): Exit => {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = errorText(error);
     return { kind: "exit", code: failed, stderr: `eventsys_control: ${message}\n` };
   }),
 );

@@ -3,6 +3,7 @@
 // events/node-proxy.ts; here is its life as a daemon. [EMULAB-EVENTS 7.4]
 import { lookup } from "node:dns/promises";
 import { eventPorts, eventServerName, resolveEventAddress } from "../../client/event-address.ts";
+import { errorText } from "../../core/text.ts";
 import { NodeProxy } from "../../events/node-proxy.ts";
 import { resolveProxyLimits } from "../../events/proxy-limits.ts";
 import { systemClock } from "../../host/clock.ts";
@@ -28,7 +29,7 @@ async function main(args: readonly string[], environment: NodeJS.ProcessEnv): Pr
   try {
     await serve(given, environment, logger);
   } catch (error) {
-    giveUp(error instanceof Error ? error.message : String(error), environment);
+    giveUp(errorText(error), environment);
   }
 }
 

@@ -4,6 +4,7 @@ import { execFileSync } from "node:child_process";
 import { chownSync, mkdirSync, readFileSync } from "node:fs";
 import { hostname, userInfo } from "node:os";
 import { assert } from "../../core/assert.ts";
+import { errorText } from "../../core/text.ts";
 import { type Account, resolveUser } from "../../events/launch/index.ts";
 import {
   type ProgramAgentConfig,
@@ -84,7 +85,7 @@ export function findAccount(
   try {
     return resolveUser(wanted);
   } catch (error) {
-    throw new ProgramAgentError(error instanceof Error ? error.message : String(error));
+    throw new ProgramAgentError(errorText(error));
   }
 }
 

@@ -6,6 +6,7 @@ import { join, resolve } from "node:path";
 import { eventPorts, resolveEventAddress } from "../../client/event-address.ts";
 import { findBus } from "../../client/event-connection.ts";
 import type { EventCredentials } from "../../client/event-credentials.ts";
+import { errorText } from "../../core/text.ts";
 import { eventsLimits } from "../../events/events-limits.ts";
 import { systemClock } from "../../host/clock.ts";
 import { readClockName } from "../../host/clock-name.ts";
@@ -200,9 +201,7 @@ function writePidFile({ pidFile }: ProgramAgentArguments, say: Say): void {
 
 main(process.argv.slice(2)).catch((error: unknown) => {
   const fault =
-    error instanceof ProgramAgentError
-      ? error
-      : new ProgramAgentError(error instanceof Error ? error.message : String(error));
+    error instanceof ProgramAgentError ? error : new ProgramAgentError(errorText(error));
   tellReadiness(process.env, { error: fault.exit.stderr?.trimEnd() ?? "", exitCode: fatalCode });
   performExit(fault.exit);
 });

@@ -5,6 +5,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Ask, bootNode, syncServiceName } from "../../client/tmcc-boot.ts";
 import { fillCache } from "../../client/tmcc-cache.ts";
+import { errorText } from "../../core/text.ts";
 import type { Exit } from "./exit.ts";
 import { exitCodes } from "./tmcc-arguments.ts";
 
@@ -29,7 +30,7 @@ export async function bootHere(ask: Ask, boot: string, cache: string): Promise<E
     return { kind: "exit", code: exitCodes.ok };
   } catch (error) {
     await ask(["state", "TBFAILED"]).catch(() => undefined);
-    const stderr = `tmcc: the boot failed: ${error instanceof Error ? error.message : String(error)}\n`;
+    const stderr = `tmcc: the boot failed: ${errorText(error)}\n`;
     return { kind: "exit", code: exitCodes.failed, stderr };
   }
 }

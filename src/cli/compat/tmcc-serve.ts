@@ -4,6 +4,7 @@
 // own.
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
+import { errorText } from "../../core/text.ts";
 import { Tmcd } from "../../edges/tmcd/index.ts";
 import { parseNsFile } from "../../experiment/index.ts";
 import { systemClock } from "../../host/clock.ts";
@@ -30,7 +31,7 @@ export async function serveExperiment(
       process.stdout.write(`node=${name} address=${calledAt} port=${port}\n`);
     }
   } catch (error) {
-    const stderr = `tmcc: ${error instanceof Error ? error.message : String(error)}\n`;
+    const stderr = `tmcc: ${errorText(error)}\n`;
     return { kind: "exit", code: exitCodes.usage, stderr };
   }
   return new Promise<Exit>(() => undefined);

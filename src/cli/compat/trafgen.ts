@@ -3,6 +3,7 @@
 // foreground until it is told to end. [EMULAB-EVENTS 6]
 import { eventPorts, resolveEventAddress } from "../../client/event-address.ts";
 import { findBus } from "../../client/event-connection.ts";
+import { errorText } from "../../core/text.ts";
 import { eventsLimits } from "../../events/events-limits.ts";
 import type { TrafficFlow } from "../../experiment/model.ts";
 import { systemClock } from "../../host/clock.ts";
@@ -95,6 +96,6 @@ function openLog({ logFile }: TrafgenArguments): (text: string) => void {
 }
 
 main(process.argv.slice(2)).catch((error: unknown) => {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = errorText(error);
   performExit({ kind: "exit", code: failureCode, stderr: `trafgen: ${message}\n` });
 });

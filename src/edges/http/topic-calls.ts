@@ -8,6 +8,7 @@
 //   O2. A reader that waits is told when the topic has moved past its offset, or has ended.
 import type { ConnectionId, PayloadRef } from "../../core/command.ts";
 import type { EdgeEffect } from "../../core/effect.ts";
+import { errorText } from "../../core/text.ts";
 import type { Clock } from "../../host/clock.ts";
 import { type ConnectEdge, type CoreLink, everyScope, type OfScope } from "../../host/core-link.ts";
 import { whyNotStored } from "../../host/message-writer.ts";
@@ -133,7 +134,7 @@ export class TopicCalls {
   async read({ scope, topic, after }: Offset): Promise<readonly string[]> {
     const part = { scope, topic, after, bytesMax: pageBytesMax };
     const found = await this.#options.topics.read(part).catch((error: unknown) => {
-      const why = error instanceof Error ? error.message : String(error);
+      const why = errorText(error);
       throw new HttpError("unavailable", `the topic cannot be read: ${why}`);
     });
     return found.map((message) => this.#decoder.decode(message));

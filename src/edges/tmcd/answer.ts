@@ -4,6 +4,7 @@
 //
 //   A1. What cannot be answered is silence; nothing that fails here ends the server.
 //   A2. No log line holds a key, an argument or a reply.
+import { errorText } from "../../core/text.ts";
 import type { Clock } from "../../host/clock.ts";
 import type { Logger } from "../../host/logger.ts";
 import { parseRequest, protocolVersion, type TmcdRequest } from "../../wire/tmcd/index.ts";
@@ -56,7 +57,7 @@ export async function answer(
       resolve(typeof reply === "string" ? Buffer.from(reply) : reply);
     };
     run(request, route, options, note).then(finish, (error: unknown) => {
-      note(`${name}: ${error instanceof Error ? error.message : String(error)}`);
+      note(`${name}: ${errorText(error)}`);
       finish(nothing);
     });
   });

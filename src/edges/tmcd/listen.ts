@@ -4,6 +4,7 @@
 // server.
 import type { RemoteInfo, Socket as UdpSocket } from "node:dgram";
 import { createServer, type Server, type Socket } from "node:net";
+import { errorText } from "../../core/text.ts";
 import { bindUdp } from "../bind-udp.ts";
 import { freePortTries, tcpBacklog, udpReceiveBufferBytes } from "./bounds.ts";
 
@@ -101,7 +102,7 @@ function errorCode(error: unknown): string | undefined {
 }
 
 function explain(error: unknown): TmcdListenError {
-  const text = error instanceof Error ? error.message : String(error);
+  const text = errorText(error);
   switch (errorCode(error)) {
     case "EADDRINUSE":
       return new TmcdListenError(

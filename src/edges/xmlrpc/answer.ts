@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // One call from bytes to bytes, whatever carries them. Every message has an answer: what cannot be
 // read, and what breaks, is a fault.
+import { errorText } from "../../core/text.ts";
 import type { Logger } from "../../host/logger.ts";
 import { decodeCall, encodeResponse, faultCodes } from "../../wire/xmlrpc/index.ts";
 import { ServiceFault, type XmlRpcService } from "./service.ts";
@@ -27,7 +28,7 @@ export async function answer(message: Uint8Array, options: AnswerOptions): Promi
     const value = await service.call({ user, method, params, signal });
     return encodeResponse({ kind: "value", value });
   } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
+    const text = errorText(error);
     if (error instanceof ServiceFault) {
       return encodeResponse({ kind: "fault", code: error.code, message: text });
     }

@@ -5,6 +5,7 @@
 // Whoever can open the file for reading can hold it for ever: nobody but its owner can.
 import { spawn } from "node:child_process";
 import { closeSync, constants, fchmodSync, openSync } from "node:fs";
+import { errorText } from "../../core/text.ts";
 import { systemEnvironment } from "./account.ts";
 import { LaunchError } from "./launch-error.ts";
 
@@ -37,7 +38,7 @@ function prepare(path: string): void {
     fchmodSync(descriptor, lockMode);
     closeSync(descriptor);
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = errorText(error);
     throw new LaunchError("UNSAFE", `the lock cannot be opened: ${why}; see: ls -l ${path}`);
   }
 }

@@ -7,6 +7,7 @@
 //   D2. A supervisor that is gone without a word is replaced, and the scheduler goes on from its
 //       log; one that was stopped by others stays stopped.
 import { join } from "node:path";
+import { errorText } from "../../core/text.ts";
 import { type Clock, sleep } from "../../host/clock.ts";
 import type { Account } from "./account.ts";
 import { type ExperimentName, formatExperiment } from "./experiment-name.ts";
@@ -174,7 +175,7 @@ export class LaunchedScheduler {
     try {
       await this.control("start");
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
+      const why = errorText(error);
       this.#options.onLost(`the scheduler cannot be started again: ${why}`);
     }
   }

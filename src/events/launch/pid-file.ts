@@ -19,6 +19,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { errorText } from "../../core/text.ts";
 import { type ExperimentName, formatExperiment } from "./experiment-name.ts";
 import { LaunchError, systemCode } from "./launch-error.ts";
 import { isRunning, type ProcessIdentity } from "./process-identity.ts";
@@ -103,7 +104,7 @@ function makeDirectory(path: string): boolean {
   try {
     return mkdirSync(path, { recursive: true, mode: 0o755 }) !== undefined;
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = errorText(error);
     throw new LaunchError("UNSAFE", `cannot make ${path}: ${why}; name another with --rundir`);
   }
 }

@@ -11,7 +11,7 @@ import {
   renameSync,
   writeSync,
 } from "node:fs";
-import { controlCharacters } from "../../core/text.ts";
+import { controlCharacters, errorText } from "../../core/text.ts";
 import { type Account, withRightsOf } from "./account.ts";
 import { LaunchError, systemCode } from "./launch-error.ts";
 
@@ -76,7 +76,7 @@ function forTerminal(text: string): string {
 }
 
 function unusable(path: string, account: Account | undefined, error: unknown): LaunchError {
-  const why = error instanceof Error ? error.message : String(error);
+  const why = errorText(error);
   const who = account?.name ?? "this user";
   const message = `${who} cannot begin the log ${path}: ${why}; make its directory, writable by ${who}`;
   return new LaunchError("UNSAFE", message);

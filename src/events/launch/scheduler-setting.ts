@@ -3,6 +3,7 @@
 // its user, who may have put links anywhere: all is done with the rights of the user (U1).
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { errorText } from "../../core/text.ts";
 import { type Account, withRightsOf } from "./account.ts";
 import { LaunchError } from "./launch-error.ts";
 
@@ -36,7 +37,7 @@ export function prepareSetting(
       }
     });
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = errorText(error);
     const who = account?.name ?? "this user";
     throw new LaunchError(
       "UNSAFE",

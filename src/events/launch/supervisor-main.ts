@@ -5,6 +5,7 @@
 // standard output, and is gone when standard input ends: then the scheduler ends, too.
 import { closeSync, writeSync } from "node:fs";
 import { createInterface } from "node:readline";
+import { errorText } from "../../core/text.ts";
 import { systemClock } from "../../host/clock.ts";
 import type { Account } from "./account.ts";
 import type { ExperimentName } from "./experiment-name.ts";
@@ -109,7 +110,7 @@ async function main(supervision: Supervision): Promise<void> {
     // Nobody died: who wanted the scheduler wants it no more.
     if (isAlone) file.removeOwn(self);
   } catch (error) {
-    answer({ kind: "failed", message: error instanceof Error ? error.message : String(error) });
+    answer({ kind: "failed", message: errorText(error) });
   }
 }
 

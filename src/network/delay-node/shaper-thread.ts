@@ -9,6 +9,7 @@
 //       later instant is done (shaper/backlog.ts).
 import { createSocket, type Socket } from "node:dgram";
 import { parentPort, workerData } from "node:worker_threads";
+import { errorText } from "../../core/text.ts";
 import { systemClock } from "../../host/clock.ts";
 import { readSocketDrops } from "../../host/kernel-drops.ts";
 import type { TraceOrder, TraceWay } from "../link-tracer.ts";
@@ -183,7 +184,7 @@ class ShaperThread {
       }
       this.#answer({ kind: "answer", id });
     } catch (error) {
-      const text = error instanceof Error ? error.message : String(error);
+      const text = errorText(error);
       this.#answer({ kind: "answer", id, error: text });
     }
   }

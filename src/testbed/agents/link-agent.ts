@@ -7,6 +7,7 @@
 //       refused fails alone.
 //   A2. An order can be taken back until its instant is handed to the back end, and not after.
 import type { AgendaEvent } from "../../core/agenda/commands.ts";
+import { errorText } from "../../core/text.ts";
 import type { Clock } from "../../host/clock.ts";
 import { describeAmbiguous, findLinkObject, readLinkEvent } from "../../network/link-args.ts";
 import type { LinkChange, ShapedLink } from "../../network/model.ts";
@@ -141,7 +142,7 @@ export class LinkAgent implements ObjectAgent {
       performed = { firedMonotonicUs, outcome: "done", done: Promise.resolve(0) };
       if (mayOverload(changes)) this.#onFaster();
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
+      const why = errorText(error);
       performed = refused(this.#clock.nowUs(), why);
     }
     for (const { resolve } of accepted) resolve(performed);

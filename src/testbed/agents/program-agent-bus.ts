@@ -9,6 +9,7 @@
 //   A3. A RELOAD is completed before the next agent says that it is there: who is told of a new
 //       life takes what the old one had for lost.
 import type { EventCredentials } from "../../client/event-credentials.ts";
+import { errorText } from "../../core/text.ts";
 import { type ArmedOrder, BusAgent, type OrderClock, type Performed } from "../../events/index.ts";
 import type { Clock } from "../../host/clock.ts";
 import { getArg } from "../../wire/event/args.ts";
@@ -184,7 +185,7 @@ export class ProgramAgentBus {
         return 0;
       },
       (error: unknown) => {
-        const text = error instanceof Error ? error.message : String(error);
+        const text = errorText(error);
         onWarning(`the configuration was not read again: ${text}`);
         return { error: -1, text };
       },

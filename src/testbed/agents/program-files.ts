@@ -20,6 +20,7 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
+import { errorText } from "../../core/text.ts";
 import { openRegularFile } from "../nodes/regular-file.ts";
 import type { OutputFacts } from "./program-status.ts";
 
@@ -159,6 +160,6 @@ function attempt(act: () => void): string | undefined {
     act();
     return undefined;
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return errorText(error);
   }
 }

@@ -7,6 +7,7 @@
 import { join } from "node:path";
 import { linktestRunning } from "../../client/linktest-request.ts";
 import type { AgendaEvent } from "../../core/agenda/commands.ts";
+import { errorText } from "../../core/text.ts";
 import type { Experiment } from "../../experiment/model.ts";
 import type { Clock } from "../../host/clock.ts";
 import {
@@ -103,7 +104,7 @@ export class LinktestAgent implements ObjectAgent {
   /** Never rejects. @returns undefined where nothing can be tested, which it has said */
   async run(levels: Levels): Promise<LinktestOutcome | undefined> {
     const test = this.#run(levels).catch((error: unknown) => {
-      this.#warn(error instanceof Error ? error.message : String(error));
+      this.#warn(errorText(error));
       return undefined;
     });
     this.#tested = test;

@@ -2,6 +2,7 @@
 // The process of a probe: one argument, its order; meets the others, plays, prints its answer.
 // Exit status: 0 answered, 1 it could not, with a sentence on standard error.
 import { synchronize } from "../../client/emulab-sync.ts";
+import { errorText } from "../../core/text.ts";
 import { systemClock } from "../../host/clock.ts";
 import { Probe } from "./probe.ts";
 import type { ProbeAnswer, ProbeMeeting, ProbeOrder } from "./probe-order.ts";
@@ -43,6 +44,6 @@ try {
     process.exitCode = 1;
   }
 } catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(`${errorText(error)}\n`);
   process.exitCode = 1;
 }

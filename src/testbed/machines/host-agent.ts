@@ -10,6 +10,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { freemem } from "node:os";
 import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
+import { errorText } from "../../core/text.ts";
 import type { Clock } from "../../host/clock.ts";
 import {
   type FileMessage,
@@ -153,9 +154,7 @@ export class HostAgent {
   }
 
   async #answer(id: number, value: Promise<object | string>): Promise<void> {
-    const settled = await value.catch((error: unknown) =>
-      error instanceof Error ? error.message : String(error),
-    );
+    const settled = await value.catch((error: unknown) => errorText(error));
     this.#reply(id, settled);
   }
 
@@ -281,7 +280,7 @@ export class HostAgent {
       writeFileSync(join(at, place === "boot" ? file : "hosts"), text, { mode: mode & 0o777 });
       return undefined;
     } catch (error) {
-      return error instanceof Error ? error.message : String(error);
+      return errorText(error);
     }
   }
 }

@@ -3,6 +3,7 @@
 // what is in force is made by the back end of the host, or hosts, that a link has ends on.
 //
 //   L1. A change of one instant is told to every host before it, as far as their clocks agree.
+import { errorText } from "../../core/text.ts";
 import type { Cancel, Clock } from "../../host/clock.ts";
 import { capacities } from "../../network/backends.ts";
 import { NetworkError } from "../../network/link-backend.ts";
@@ -247,7 +248,7 @@ async function askOf(host: ShapingHost, ask: NetworkAsk): Promise<unknown> {
   try {
     return await host.link.ask({ kind: "network", ask });
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = errorText(error);
     throw new NetworkError(`${host.name}: ${why}`, { cause: error });
   }
 }

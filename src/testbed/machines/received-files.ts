@@ -11,6 +11,7 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
+import { errorText } from "../../core/text.ts";
 import type { FileMessage } from "../../wire/node-link/index.ts";
 import type { NodeLink } from "./node-link.ts";
 
@@ -37,7 +38,7 @@ export function openBelow(
     fchmodSync(descriptor, mode & 0o777);
     return descriptor;
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return errorText(error);
   }
 }
 

@@ -92,7 +92,7 @@ export async function startRemoteNodes(start: RemoteBackendOptions): Promise<Nod
     await Promise.all(hosts.map((host) => host.close()));
     await servers?.stop();
     if (error instanceof NodesError) throw error;
-    throw new NodesError(error instanceof Error ? error.message : String(error), { cause: error });
+    throw new NodesError(errorText(error), { cause: error });
   } finally {
     start.interrupt.removeEventListener("abort", giveUp);
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The network of nodes on several hosts: who shapes its links, decided with what works on every
 // host; what each of them makes; and what lies between those that links join.
+import { errorText } from "../../core/text.ts";
 import type { Clock } from "../../host/clock.ts";
 import type { ShapedLink } from "../../network/model.ts";
 import type { PlannedInterface } from "../../network/topology.ts";
@@ -105,7 +106,7 @@ async function asNodesError<Value>(value: Promise<Value>): Promise<Value> {
   try {
     return await value;
   } catch (error) {
-    throw new NodesError(error instanceof Error ? error.message : String(error), { cause: error });
+    throw new NodesError(errorText(error), { cause: error });
   }
 }
 
@@ -130,7 +131,7 @@ function linksOf(
   try {
     return new HostsLinks({ ...rest, hosts, shapes, hostsOf: (link) => hostsOf.get(link) ?? [] });
   } catch (error) {
-    throw new NodesError(error instanceof Error ? error.message : String(error), { cause: error });
+    throw new NodesError(errorText(error), { cause: error });
   }
 }
 
@@ -187,7 +188,7 @@ async function openPaths(
       const { address = "" } = wish.hosts.find((host) => host.name === name) ?? {};
       const asking = link.ask({ kind: "network", ask: { kind: "open-path", address } });
       const answer = await asking.catch((error: unknown) => {
-        const why = error instanceof Error ? error.message : String(error);
+        const why = errorText(error);
         throw new NodesError(`${name}: ${why}; say --host-address ${name}=ADDRESS`);
       });
       const at = readOpened(answer);
@@ -246,7 +247,7 @@ async function measureAll(
     for (const [peer, to] of peersOf(from, crossing).entries()) {
       const asking = link.ask({ kind: "network", ask: { kind: "measure", peer } });
       const answer = await asking.catch((error: unknown) => {
-        const why = error instanceof Error ? error.message : String(error);
+        const why = errorText(error);
         throw new NodesError(`links from ${from} to ${to} cannot be: ${why}`);
       });
       const measured = readMeasure(answer);

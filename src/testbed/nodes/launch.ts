@@ -5,6 +5,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, mkdirSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { type Duplex, Readable } from "node:stream";
+import { errorText } from "../../core/text.ts";
 import type { Clock } from "../../host/clock.ts";
 import { type Measuring, measuring, readUsage, usageDescriptor } from "./measured-child.ts";
 import type {
@@ -252,7 +253,7 @@ function spawnLauncher(
     });
   } catch (error) {
     // Too long a command line, or a NUL byte in it.
-    return error instanceof Error ? error.message : String(error);
+    return errorText(error);
   }
 }
 

@@ -3,6 +3,7 @@
 // own, with namespaces but this machine's network, or by their environment alone. Each is tried by
 // doing it; what fails is a reason, said to the user.
 import { eventPorts } from "../../client/event-address.ts";
+import { errorText } from "../../core/text.ts";
 import type { OpenPort } from "../../network/gate.ts";
 import { NetworkError } from "../../network/link-backend.ts";
 import { isPassingFailure } from "../../network/passing-failure.ts";
@@ -131,7 +132,7 @@ async function tryNetwork(input: ModeInput, plan: NetworkPlan): Promise<ChosenMo
  * @throws NodesError for that
  */
 export function lackOf(error: unknown): string {
-  const why = error instanceof Error ? error.message : String(error);
+  const why = errorText(error);
   const failed = { status: null, signal: null, said: why };
   const isPassing = error instanceof NetworkError && error.isPassing;
   if (!isPassing && !isPassingFailure(failed)) return why;

@@ -4,6 +4,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { errorText } from "../../core/text.ts";
 import type { Clock } from "../../host/clock.ts";
 import { newIncarnation, newRunId } from "../../host/ids.ts";
 import type { NamespaceCommands } from "../../network/link-backend.ts";
@@ -70,7 +71,7 @@ async function tryParts(commands: NamespaceCommands): Promise<readonly KernelPar
   for (const [name, attempt] of attempts) {
     const fault = await attempt().then(
       () => "",
-      (error: unknown) => (error instanceof Error ? error.message : String(error)),
+      (error: unknown) => errorText(error),
     );
     parts.push({ name, fault });
   }

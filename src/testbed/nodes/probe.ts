@@ -2,6 +2,7 @@
 // What nodes on this machine would be, without a run: the real thing, once, with one scratch node.
 // A run does not ask here first: it tries its own namespaces and falls back, which cannot be wrong.
 import { join } from "node:path";
+import { errorText } from "../../core/text.ts";
 import type { Clock } from "../../host/clock.ts";
 import { newRunId } from "../../host/ids.ts";
 import { describeLosses, type NodeSituation } from "./losses.ts";
@@ -74,6 +75,6 @@ async function tryScratchNode(clock: Clock): Promise<Namespaces | NoNamespaces> 
       await reaper.finish();
     }
   } catch (error) {
-    return { reasons: [error instanceof Error ? error.message : String(error)] };
+    return { reasons: [errorText(error)] };
   }
 }

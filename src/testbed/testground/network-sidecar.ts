@@ -4,6 +4,7 @@
 //
 //   S1. What is asked for is done as a whole or refused as a whole, with the reason.
 //   S2. A link of two carries something as long as no end has left it.
+import { errorText } from "../../core/text.ts";
 import type { ClientPeer, ConfigureNetwork, NetworkRequest } from "../../edges/testground/index.ts";
 import type { Experiment, Link } from "../../experiment/model.ts";
 import { formatSubnet, subnetOf } from "../../network/ipv4.ts";
@@ -81,7 +82,7 @@ export class NetworkSidecar {
     } catch (error) {
       if (hadLeft) this.#left.add(key);
       else this.#left.delete(key);
-      return { refusal: error instanceof Error ? error.message : String(error) };
+      return { refusal: errorText(error) };
     }
     const what = isEnabled ? describeShape(shape) : "off";
     this.#options.onDone(node, `${whoIs(peer)} has set ${link.name}: ${what}`);

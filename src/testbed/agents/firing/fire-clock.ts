@@ -6,6 +6,7 @@
 //   F2. Actions of one instant are performed in the order in which they were given.
 //   F3. `firedUs` is read by whoever performs the action, right before it.
 import { writeSync } from "node:fs";
+import { errorText } from "../../../core/text.ts";
 import type { Clock } from "../../../host/clock.ts";
 import { LatenessMeter, type LatenessReport } from "./lateness.ts";
 
@@ -120,6 +121,6 @@ export function performAction(action: FireAction, firedUs: number): Fired {
     writeSync(action.descriptor, action.text);
     return { firedUs };
   } catch (error) {
-    return { firedUs, error: error instanceof Error ? error.message : String(error) };
+    return { firedUs, error: errorText(error) };
   }
 }

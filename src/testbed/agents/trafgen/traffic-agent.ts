@@ -4,6 +4,7 @@
 // [EMULAB-EVENTS 6]
 //
 //   T1. Orders for one flow are obeyed in the order of their coming.
+import { errorText } from "../../../core/text.ts";
 import type { TrafficFlow } from "../../../experiment/model.ts";
 import type { Clock } from "../../../host/clock.ts";
 import { trafficLimits } from "./traffic-limits.ts";
@@ -269,7 +270,7 @@ export class TrafficAgent {
       });
       return opened.error;
     } catch (error) {
-      return `${flow.flow.name}: ${error instanceof Error ? error.message : String(error)}`;
+      return `${flow.flow.name}: ${errorText(error)}`;
     }
   }
 

@@ -3,6 +3,7 @@
 // waits for the event loop of the run. Sleeps to the next packet in `Atomics.wait` and looks after
 // its orders and sockets in between.
 import { parentPort, workerData } from "node:worker_threads";
+import { errorText } from "../../../core/text.ts";
 import { systemClock } from "../../../host/clock.ts";
 import type {
   EndOrder,
@@ -40,7 +41,7 @@ class TrafficThread {
       const atUs = systemClock.nowUs();
       return { id, atUs, ...(counts === undefined ? {} : { counts }) };
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
+      const message = errorText(error);
       return { id, atUs: systemClock.nowUs(), error: `${flow}: ${message}` };
     }
   }
