@@ -14,12 +14,12 @@
 //       is cancelled is told, and all servers take requests.
 //   K8. Messages of a topic have the numbers 1, 2, 3, ..., each message one, and a subscriber gets
 //       them in order, without gap or repeat (P1, D11).
-import type { Batch, Command, LogEntry } from "../../core/command.ts";
+import type { Command, LogEntry } from "../../core/command.ts";
 import type { Applied, BarrierKind } from "../../core/effect.ts";
 import type { Limits } from "../../core/limits.ts";
 import { Service } from "../../core/service.ts";
 import { NaiveCounts } from "../naive-counts.ts";
-import type { NaiveSaid } from "../naive-lives.ts";
+import { NaiveLives, type NaiveSaid, type Speaker } from "../naive-lives.ts";
 import { NaiveQuorums } from "../naive-quorums.ts";
 import { NaiveRosters } from "../naive-rosters.ts";
 import { NaiveStates } from "../naive-states.ts";
@@ -44,8 +44,6 @@ const digestEveryEntries = 64;
 
 /** What is known of an edge in one of its lives. */
 interface Life {
-  /** Batches of it that the log has, pieces by their first command. */
-  readonly taken: Set<number | string>;
   /** What its connections have begun with, and whose they are. */
   readonly asked: Map<number, BarrierKind>;
   readonly names: Map<number, string>;
@@ -77,6 +75,11 @@ export class ClusterChecker {
     readonly model: { apply(entry: LogEntry): readonly NaiveSaid[] };
   }[] = [];
   readonly #judged: Judged[] = [];
+  /**
+   * Which commands count. A batch that comes before one that was lost does not, and what is sent in
+   * its place may have other commands: each server says for itself that a message was not stored.
+   */
+  readonly #counting: NaiveLives;
   /** By edge and incarnation: each entry asks for some, and joining the two is not free. */
   readonly #lives = new Map<string, Map<number, Life>>();
   readonly #counted = new Map<string, number>();
@@ -90,6 +93,10 @@ export class ClusterChecker {
     const { limits, isOfTree = false } = options;
     this.#options = options;
     this.#counts = new NaiveCounts(limits);
+    this.#counting = new NaiveLives(limits, {
+      obey: (speaker, command) => this.#note(speaker, command),
+      dies: () => {},
+    });
     if (isOfTree) return;
     this.#models = [
       { kind: "count", model: this.#counts },
@@ -223,7 +230,7 @@ export class ClusterChecker {
   }
 
   #judge(server: string, entry: LogEntry, applied: Applied): void {
-    for (const batch of entry.entry.batches) this.#note(batch);
+    this.#counting.apply(entry);
     const kindsSaid = new Set(applied.addressed.map((one) => this.#kindOf(one)));
     for (const { kind, model } of this.#models) {
       const meant = model.apply(entry);
@@ -240,32 +247,25 @@ export class ClusterChecker {
     this.#options.onJudged?.(entry, applied);
   }
 
-  /** Whose requests are in the log. */
-  #note(batch: Batch): void {
-    const life = this.#life(batch);
-    const { number, from = 0 } = batch;
-    const mark = from === 0 ? number : `${number} ${from}`;
-    const isRepeat = life.taken.has(mark);
-    life.taken.add(mark);
-    for (const command of batch.commands) {
-      if (!("connection" in command) || command.connection === undefined) continue;
-      const { connection } = command;
-      const kind = kindOf(command);
-      if (kind !== undefined && !life.asked.has(connection)) life.asked.set(connection, kind);
-      if (isRepeat) continue;
-      const name = life.names.get(connection) ?? this.#nameBy(command);
-      if (name === undefined || !("who" in command || command.kind === "publish")) continue;
-      life.names.set(connection, name);
-      this.#counted.set(name, (this.#counted.get(name) ?? 0) + 1);
-    }
+  /** Whose request counts, and what it is for. */
+  #note({ edge, life: incarnation }: Speaker, command: Command): void {
+    if (!("connection" in command) || command.connection === undefined) return;
+    const { connection } = command;
+    const { asked, names } = this.#life({ edge, incarnation });
+    const kind = kindOf(command);
+    if (kind !== undefined && !asked.has(connection)) asked.set(connection, kind);
+    const name = names.get(connection) ?? this.#nameBy(command);
+    if (name === undefined || !("who" in command || command.kind === "publish")) return;
+    names.set(connection, name);
+    this.#counted.set(name, (this.#counted.get(name) ?? 0) + 1);
   }
 
-  #life({ edge, incarnation }: Pick<Batch, "edge" | "incarnation">): Life {
+  #life({ edge, incarnation }: Pick<Said, "edge" | "incarnation">): Life {
     const lives = this.#lives.get(edge) ?? new Map<number, Life>();
     if (lives.size === 0) this.#lives.set(edge, lives);
     const known = lives.get(incarnation);
     if (known !== undefined) return known;
-    const life: Life = { taken: new Set(), asked: new Map(), names: new Map() };
+    const life: Life = { asked: new Map(), names: new Map() };
     lives.set(incarnation, life);
     return life;
   }
@@ -395,6 +395,7 @@ function kindOf(command: Command): BarrierKind | undefined {
   const { kind } = command;
   if (kind === "cancel" || kind === "fail") return command.barrierKind ?? "count";
   if (kind === "refuse") return "count";
+  if (kind === "publish") return command.arrival && "state";
   return prefixes.find(([prefix]) => kind.startsWith(prefix))?.[1];
 }
 
