@@ -24,6 +24,7 @@ import {
   natsInFlightMax,
   natsWaitingBytesMax,
 } from "./nats-limits.ts";
+import { askUntilLed } from "./nats-patience.ts";
 import type { NatsPlace } from "./nats-place.ts";
 import { NatsSilence } from "./nats-silence.ts";
 import {
@@ -78,6 +79,8 @@ export class NatsLog implements Log {
   /** Of `fence` (J3): settled when no mark is on its way; and the one that is sent then. */
   #marking: Promise<void> | undefined;
   #nextMark: Promise<number> | undefined;
+  /** One was taken: whoever leads the log is known everywhere. */
+  #hasMark = false;
   #away: string | undefined;
   #isClosed = false;
 
@@ -232,8 +235,12 @@ export class NatsLog implements Log {
   }
 
   async #mark(): Promise<number> {
+    const mark = (): Promise<number> => this.append({ format: 1, batches: [] });
     try {
-      return await this.append({ format: 1, batches: [] });
+      // When it was just opened, maybe made, not every broker knows who leads it.
+      const sequence = await (this.#hasMark ? mark() : askUntilLed(this.#clock, mark));
+      this.#hasMark = true;
+      return sequence;
     } catch (error) {
       throw new LogError(`the log on NATS does not take its mark: ${errorText(error)}`, {
         ...{ definite: true, cause: error },

@@ -4,7 +4,7 @@
 // mean that, and for how long it is asked again.
 import { JetStreamApiError, type StreamInfo } from "@nats-io/jetstream";
 import { errorText } from "../core/text.ts";
-import type { LogClock } from "./log.ts";
+import { type LogClock, LogError } from "./log.ts";
 import { natsOpenMs, natsOpenPauseMs } from "./nats-limits.ts";
 
 /** JetStream is temporarily unavailable: its brokers have no leader. */
@@ -31,6 +31,7 @@ export function checkMade(info: StreamInfo | undefined): StreamInfo {
 export function isLeaderless(error: unknown): boolean {
   if (error instanceof JetStreamApiError) return error.code === unavailableCode;
   if (error instanceof NoLeader) return true;
+  if (error instanceof LogError && error.cause !== undefined) return isLeaderless(error.cause);
   return /timeout|no responders|jetstream is not enabled|503/i.test(errorText(error));
 }
 

@@ -477,7 +477,9 @@ describe.runIf(modes.includes("namespace"))("a command on a node of a run under 
     expect(shell).toMatchObject({ code: 0, stdout: "on node0\n" });
     const unknown = await muster(["exec", "--experiment", `proj/${eid}`, "node7", "--", "true"]);
     expect(unknown.code).toBe(125);
-    expect(unknown.stderr).toContain(`no run of yours has a node node7; proj/${eid}: it has node0`);
+    expect(unknown.stderr).toContain(
+      `no run of yours has a node node7; proj/${eid} has node0, node1`,
+    );
   });
 });
 

@@ -5,6 +5,7 @@
 // streams that are made by three at once.
 import { JetStreamApiError, type StreamInfo } from "@nats-io/jetstream";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { LogError } from "../../../src/engine/log.ts";
 import { askManager, explainStart } from "../../../src/engine/nats-connection.ts";
 import { natsConnectMs, natsOpenMs, natsOpenPauseMs } from "../../../src/engine/nats-limits.ts";
 import { NatsLog } from "../../../src/engine/nats-log.ts";
@@ -25,6 +26,10 @@ describe("askUntilLed()", () => {
     new Error("no responders: '$JS.API.STREAM.INFO.muster'"),
     new Error("jetstream is not enabled"),
     apiError(503, 10_008, "JetStream system temporarily unavailable"),
+    new LogError("nobody leads it", {
+      definite: true,
+      cause: new Error("no responders: 'muster'"),
+    }),
   ])("asks again behind '$message', for natsOpenMs and no longer", async (error) => {
     const clock = new VirtualClock();
     let isLed = false;
