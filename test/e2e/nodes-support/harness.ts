@@ -130,6 +130,7 @@ export class Host {
     const [file = "", ...argv] = [
       ...prefix,
       process.execPath,
+      "--max-semi-space-size=8", // As bin/launch.sh has it for Muster.
       join(import.meta.dirname, "host.ts"),
     ];
     this.child = spawn(file, argv, { cwd: "/", stdio: ["pipe", "pipe", "pipe"], detached: true });

@@ -35,8 +35,14 @@ it("muster serve has a young space for those who wait", () => {
   expect(argumentsOf("muster.js", args)).toEqual([...young, entry, ...args]);
 });
 
+it.each(["run", "node"])("muster %s leaves the memory to what it makes", (command) => {
+  const args = [command, "serve"];
+  const young = "--max-semi-space-size=8";
+  expect(argumentsOf("muster.js", args)).toEqual([young, join(root, "muster.js"), ...args]);
+});
+
 it.each([
-  ["muster.js", ["run", "serve"]],
+  ["muster.js", ["up", "serve"]],
   ["muster.js", []],
   ["emulab-sync.js", ["serve"]],
 ])("%s %j has the usual one", (program, args) => {
