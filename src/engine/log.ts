@@ -57,7 +57,6 @@ export interface LogReader {
   stop(): void;
 }
 
-/** How a log is kept, and what lies beside it. */
 /** Which messages of topics are there; ids before `first` are not. */
 export interface MessagesExamined {
   readonly first: number;
@@ -66,6 +65,7 @@ export interface MessagesExamined {
   readonly deleted: number;
 }
 
+/** How a log is kept, and what lies beside it. */
 export interface LogExamined {
   /** The first entry that is there. */
   readonly first: number;
