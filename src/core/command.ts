@@ -207,8 +207,8 @@ export interface Publish {
 
 /** An arrival at a state by the connection that publishes. */
 export type PublishedArrival =
-  | Omit<StateWait, "scope" | "connection">
-  | Omit<StateSignalAndWait, "scope" | "connection">;
+  | Omit<StateWait, "scope" | "connection" | "key">
+  | Omit<StateSignalAndWait, "scope" | "connection" | "key">;
 
 /** The edge wants to be told where the topic stands, from now on. The connection is refused. */
 export interface FollowTopic {

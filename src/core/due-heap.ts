@@ -30,6 +30,10 @@ export class DueHeap<Row extends DueRow> {
     this.#push(row);
   }
 
+  get(id: number): Row | undefined {
+    return this.#live.get(id);
+  }
+
   /** @returns whether it was there. */
   remove(id: number): boolean {
     if (!this.#live.delete(id)) return false;

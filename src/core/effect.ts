@@ -85,6 +85,12 @@ export interface QuorumStatus {
   readonly presence?: Presence;
 }
 
+/** Its key was asked for by another connection, which is told all that follows. */
+export interface Moved {
+  readonly kind: "moved";
+  readonly connection: ConnectionId;
+}
+
 /** An initialiser that does not wait is answered at once. */
 export interface Acknowledged {
   readonly kind: "acknowledged";
@@ -182,6 +188,7 @@ export type EdgeEffect =
   | QuorumStatus
   | TreeEffect
   | Acknowledged
+  | Moved
   | Refused
   | Revoked
   | Published

@@ -166,6 +166,13 @@ export const barrierCountMax = 2_147_483_647;
 /** The longest timeout of a wait, a hundred years: its deadline is an exact integer, too. */
 export const waitTimeoutUsMax = 3_153_600_000_000_000;
 
+/** How long is known what became of an arrival with a key, for who asks again (X2, X3). */
+export const keyKeptUs = 30_000_000;
+/** Of how many arrivals of a scope, that have ended, this is known; the oldest make room. */
+export const keyedPerScopeMax = 16_384;
+/** Characters of a key. */
+export const keyLengthMax = 64;
+
 /** Bytes (UTF-8) of the reason why a barrier ended that are kept for who comes too late (B8). */
 export const closedReasonBytesMax = 256;
 

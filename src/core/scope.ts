@@ -4,6 +4,7 @@
 import { Agenda } from "./agenda/agenda.ts";
 import { unreachable } from "./assert.ts";
 import type { CountBarrier } from "./barriers/count-barrier.ts";
+import { KeyedTable } from "./barriers/keyed-table.ts";
 import { Peers } from "./barriers/peers.ts";
 import type { Place, PlaceKey } from "./barriers/place.ts";
 import type { QuorumBarrier } from "./barriers/quorum-barrier.ts";
@@ -46,6 +47,7 @@ export class Scope {
   waiters = 0;
   readonly peers: Peers = new Peers();
   readonly tree: Tree = new Tree();
+  readonly keyed: KeyedTable = new KeyedTable();
   /** By `closedKey`. */
   readonly closed: Map<string, ClosedBarrier> = new Map();
   /** Generations below this were used by names whose record was dropped. */

@@ -64,6 +64,8 @@ export class Service {
   #lastStampUs: number | undefined;
   /** What the log has been raised to (D12). */
   #version = 1;
+  readonly #onTold: ConstructorParameters<typeof Turn>[2] = (edge, effect, nowUs) =>
+    this.#barriers.told(edge, effect, nowUs);
   /** Whose entry is being applied; empty where only one server appends. */
   #server = "";
 
@@ -109,6 +111,7 @@ export class Service {
     if (this.#version > coreVersionMax) throw new CannotFollow(this.#version, this.#sequence);
     this.toldLimits.restore(snapshot.limits);
     restoreTables(snapshot, this.#tables());
+    this.#barriers.restored();
     this.#scopes.origin = snapshot.origin ?? 0;
   }
 
@@ -116,6 +119,7 @@ export class Service {
   clear(): void {
     this.#edges.clear();
     this.#scopes.clear();
+    this.#barriers.restored();
     this.#timers.clearAll();
     this.toldLimits.clear();
     [this.#sequence, this.#nowUs, this.#lastStampUs, this.#version] = [0, 0, undefined, 1];
@@ -166,7 +170,7 @@ export class Service {
     this.#sequence = sequence;
     this.#nowUs += clamp(stampUs - (this.#lastStampUs ?? stampUs), 0, logStepUsMax);
     this.#lastStampUs = stampUs;
-    const turn = new Turn(this.#nowUs, stampUs);
+    const turn = new Turn(this.#nowUs, stampUs, this.#onTold);
     for (
       let row = this.#timers.takeDue(this.#nowUs);
       row;
@@ -525,6 +529,7 @@ export class Service {
     scope.agenda.stop("the experiment has ended", this.#agendaPort(scope, turn));
     this.#barriers.cancelAll(scope, { error }, turn, true);
     this.#topics.closeAll(scope, turn);
+    this.#barriers.scopeClosed(scope);
     this.#scopes.scopes.delete(name);
   }
 

@@ -8,6 +8,7 @@ import type { AgendaSnapshot } from "./agenda/types.ts";
 import { assert } from "./assert.ts";
 import type { BarriersSnapshot } from "./barriers/capture.ts";
 import { captureBarriers, restoreBarriers } from "./barriers/capture.ts";
+import type { KeyedSnapshot } from "./barriers/keyed-table.ts";
 import type { DriverOf, EdgeState, EdgeTable } from "./edge-table.ts";
 import type { ClosedBarrier } from "./scope.ts";
 import { Scope } from "./scope.ts";
@@ -26,6 +27,8 @@ interface ScopeSnapshot extends BarriersSnapshot {
   readonly topics: readonly TopicSnapshot[];
   readonly topicBytes: number;
   readonly agenda: AgendaSnapshot;
+  /** Absent: none, as in logs before version 9. */
+  readonly keyed?: readonly KeyedSnapshot[];
 }
 
 interface EdgeSnapshot {
@@ -126,7 +129,7 @@ function orderWaiters(edge: EdgeState | undefined, connections: readonly number[
 }
 
 function captureScope(scope: Scope): ScopeSnapshot {
-  const { name, nodes, generationFloor, closed, agenda } = scope;
+  const { name, nodes, generationFloor, closed, agenda, keyed } = scope;
   return {
     name,
     nodes,
@@ -136,6 +139,7 @@ function captureScope(scope: Scope): ScopeSnapshot {
     topics: captureTopics(scope),
     topicBytes: scope.topicBytes,
     agenda: agenda.capture(),
+    ...(keyed.size === 0 ? {} : { keyed: keyed.capture() }),
   };
 }
 
@@ -148,5 +152,6 @@ function restoreScope(snapshot: ScopeSnapshot, edges: EdgeTable): Scope {
   restoreTopics(scope, snapshot.topics, edges);
   scope.topicBytes = snapshot.topicBytes;
   scope.agenda.restore(snapshot.agenda);
+  scope.keyed.restore(scope.name, snapshot.keyed ?? []);
   return scope;
 }

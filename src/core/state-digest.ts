@@ -59,6 +59,7 @@ function digestScope(scope: Scope): Digest {
     digest.addRow(`closed ${scope.name} ${key} ${generation} ${outcome} ${error}${why}`, 1);
   }
   digestTopics(scope, digest);
+  digest.addDigest(scope.keyed.digest());
   for (const row of scope.agenda.rows()) digest.addRow(row, 1);
   return digest;
 }

@@ -51,6 +51,14 @@ export class Timers {
     return this.#lastId;
   }
 
+  /** For something else, at the same instant. @returns the id to clear it by from now on. */
+  replace(id: number, purpose: TimerPurpose): number {
+    const row = this.#rows.get(id);
+    assert(row !== undefined, "a row that is replaced is there");
+    this.#rows.remove(id);
+    return this.set(row.dueUs, purpose);
+  }
+
   /** Takes a row out before it is due. Clearing a row that is gone does nothing. */
   clear(id: number): void {
     this.#rows.remove(id);

@@ -5,13 +5,15 @@ import type { Waiter } from "./barriers/place.ts";
 import type { AddressedEffect, Applied, EdgeEffect, ObservedEffect, Released } from "./effect.ts";
 
 /** The living incarnation of an edge at the moment something is said to it. */
-interface Addressee {
+export interface Addressee {
   readonly name: string;
   readonly incarnation: number;
 }
 
 /** How a barrier ended, as its waiters are told. */
 export type Release = Omit<Released, "kind" | "connections">;
+
+type OnTold = (edge: Addressee, effect: EdgeEffect, nowUs: number) => void;
 
 export class Turn {
   /** Log time. */
@@ -23,13 +25,18 @@ export class Turn {
   readonly #keptPayloads: number[] = [];
   readonly #freedPayloads: number[] = [];
 
-  constructor(nowUs: number, stampUs: number) {
+  /** Hears at once whatever an edge is told. */
+  readonly #onTold: OnTold;
+
+  constructor(nowUs: number, stampUs: number, onTold: OnTold) {
     this.nowUs = nowUs;
     this.stampUs = stampUs;
+    this.#onTold = onTold;
   }
 
   tell(edge: Addressee, effect: EdgeEffect): void {
     this.#addressed.push({ edge: edge.name, incarnation: edge.incarnation, effect });
+    this.#onTold(edge, effect, this.nowUs);
   }
 
   /** What is told to an edge that nobody is, while something is done. */

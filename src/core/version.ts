@@ -27,9 +27,11 @@
 //   8  a controller that forgets what went over the link of a group of servers, for another life of
 //      theirs, takes a new life of its own at the join (M9); before, it did so when they had met,
 //      and kept its life: a join of a life that was over, which came late, left the link stuck
+//   9  of the arrivals with one key one counts, at whichever servers they are asked for
+//      (keyed-arrivals.ts); before, each server knew only what it was asked itself
 
 /** The newest that this build can follow. */
-export const coreVersionMax = 8;
+export const coreVersionMax = 9;
 /** From here on servers speak of snapshots in the log. */
 export const snapshotsVersion = 2;
 /** From here on other barriers than quorums go over a tree of controllers. */
@@ -52,6 +54,8 @@ export const namesGoVersion = 7;
 export const endReasonsVersion = 7;
 /** From here on who forgets a life of a group below has a new life for the next (M9). */
 export const newLivesVersion = 8;
+/** From here on of the arrivals with one key one counts. */
+export const keysVersion = 9;
 
 /** The log asks for what this build does not know; nothing of the entry has left the core. */
 export class CannotFollow extends Error {

@@ -45,6 +45,8 @@ const arrival: Readonly<Record<string, Check>> = {
   error: isAmount,
   timeoutUs: either(isAmount, isAbsent),
   leadUs: either(isAmount, isAbsent),
+  // Who knows the key of an arrival gets its outcome: keys are given by this server's own edges.
+  key: isAbsent,
 };
 
 const isBarrierKind = oneOf("count", "state", "quorum", "roster");
@@ -202,7 +204,7 @@ const commandChecks: Readonly<Record<Exclude<Command["kind"], HostCommand>, Shap
   }),
   "count-wait": shape(arrival),
   leave: shape({ connection: isCount }),
-  "state-signal": shape({ ...place, who: isParticipant }),
+  "state-signal": shape({ ...place, who: isParticipant, key: isAbsent }),
   "state-wait": shape({ ...arrival, target: isAmount }),
   "state-signal-and-wait": shape({ ...arrival, target: isAmount }),
   "quorum-init": shape({

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
 // The barriers of all kinds, as the service sees them: finds the scope and the kind that a command,
 // a leave or a timer is about. What a kind does with it is in its own file.
-import { unreachable } from "../assert.ts";
+import { assert, unreachable } from "../assert.ts";
 import type { EdgeState } from "../edge-table.ts";
-import type { BarrierKind } from "../effect.ts";
+import type { BarrierKind, EdgeEffect } from "../effect.ts";
 import type { Refusal } from "../refusal.ts";
 import { overLimit } from "../refusal.ts";
 import type { Barrier, Scope } from "../scope.ts";
 import type { ScopeTable } from "../scope-table.ts";
 import { utf8Length } from "../text.ts";
 import type { TimerPurpose } from "../timers.ts";
-import type { Turn } from "../turn.ts";
+import type { Addressee, Turn } from "../turn.ts";
 import type {
   BarrierCommand,
   CancelAll,
@@ -30,6 +30,8 @@ import type { CommonParts } from "./common.ts";
 import { Common } from "./common.ts";
 import { CountKind } from "./count.ts";
 import { CountTree } from "./count-tree.ts";
+import { KeyedArrivals } from "./keyed-arrivals.ts";
+import type { Holder } from "./keyed-table.ts";
 import { changePeers, Peers, peersRefusal } from "./peers.ts";
 import type { Failure, PlaceKey, Waiter } from "./place.ts";
 import { QuorumKind } from "./quorum.ts";
@@ -68,6 +70,7 @@ export class Barriers {
   readonly #reports: TreeReports;
   readonly #asks: TreeAsks;
   readonly #roster: RosterKind;
+  readonly #keyed: KeyedArrivals;
 
   constructor(parts: CommonParts) {
     const common = new Common(parts);
@@ -94,11 +97,31 @@ export class Barriers {
         ...{ common, rosters: this.#roster, parts: rosterParts, links, reports },
       }),
     });
+    this.#keyed = new KeyedArrivals({
+      common,
+      apply: (edge, command, turn) => this.#apply(edge, command, turn),
+      move: (scope, barrier, from, to) => this.#move(scope, barrier, from, to),
+    });
   }
 
   apply(edge: EdgeState, command: BarrierCommand, turn: Turn): void {
-    if (!this.#isForRoot(edge, command, turn)) this.#apply(edge, command, turn);
+    if (this.#keyed.takes(command)) this.#keyed.apply(edge, command, turn);
+    else if (!this.#isForRoot(edge, command, turn)) this.#apply(edge, command, turn);
     this.#tree.dropOverflown(turn);
+  }
+
+  /** Whatever an edge is told, by whomever. */
+  told(edge: Addressee, effect: EdgeEffect, nowUs: number): void {
+    this.#keyed.told(edge, effect, nowUs);
+  }
+
+  scopeClosed(scope: Scope): void {
+    this.#keyed.scopeClosed(scope);
+  }
+
+  /** The scopes are there, out of a snapshot. */
+  restored(): void {
+    this.#keyed.restored(this.#scopes.scopes.values());
   }
 
   /** The entry ends: what has changed is reported to controllers above. */
@@ -331,6 +354,7 @@ export class Barriers {
   /** B4. A connection that waits nowhere is ignored: it was released before it left. */
   leave(edge: EdgeState, connection: number, turn: Turn): void {
     this.#leave(edge, connection, turn);
+    this.#keyed.left(edge, connection, turn.nowUs);
     this.#tree.dropOverflown(turn);
   }
 
@@ -369,7 +393,20 @@ export class Barriers {
     this.#roster.edgeEnded(edge, of("roster"), turn);
     for (const connection of [...edge.creators.keys()]) this.#driverLost(edge, connection, turn);
     this.#tree.edgeEnded(edge, turn);
+    this.#keyed.edgeEnded(edge, turn.nowUs);
     this.#tree.dropOverflown(turn);
+  }
+
+  /** X1. */
+  #move(scope: Scope, barrier: string, from: Holder, to: Holder): void {
+    const { edges } = this.#common;
+    const [source, target] = [edges.get(from.edge), edges.get(to.edge)];
+    assert(target?.incarnation === to.incarnation, "who asks lives");
+    const isThere = source?.incarnation === from.incarnation;
+    const waiter = isThere ? source.waiters.get(from.connection) : undefined;
+    if (waiter !== undefined) this.#common.move(waiter, target, to.connection);
+    if (waiter?.barrier.kind === "roster") this.#roster.moved(waiter);
+    scope.states.get(barrier)?.shares?.move(from, to);
   }
 
   #driverLost(edge: EdgeState, connection: number, turn: Turn): void {

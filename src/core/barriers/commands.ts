@@ -40,6 +40,11 @@ interface Arrival {
    * of the leads that were asked for. As much as it takes to be told of it, microseconds.
    */
   readonly leadUs?: number;
+  /**
+   * Of the arrivals of the scope that have it one counts (keyed-arrivals.ts). From version 9 of the
+   * log; builds before that pass over it.
+   */
+  readonly key?: string;
 }
 
 /** Adds `count` waiters to a count barrier and, when `waits`, waits there too. */
@@ -63,6 +68,8 @@ export interface StateSignal {
   readonly barrier: string;
   readonly connection: ConnectionId;
   readonly who: Participant;
+  /** As of an arrival. */
+  readonly key?: string;
 }
 
 /** Waits until a state has reached `target`; at once when it has. */
@@ -149,6 +156,11 @@ export interface RosterArrive extends Arrival {
   /** The phase it thinks it is in, 1 for the first; absent: the one that is on. */
   readonly phase?: number;
 }
+
+/** Those that may have a key, with it. */
+export type KeyedCommand = (CountInit | CountWait | StateCommand | QuorumWait | RosterArrive) & {
+  readonly key: string;
+};
 
 export type RosterCommand = RosterOpen | RosterArrive | RosterChange | RosterDead;
 

@@ -20,7 +20,7 @@ import type { Timers } from "../timers.ts";
 import type { Release, Turn } from "../turn.ts";
 import { cutsVersion, endReasonsVersion } from "../version.ts";
 import type { Place, Waiter } from "./place.ts";
-import { recordOf } from "./place.ts";
+import { recordOf, unhash } from "./place.ts";
 import { arrivedNames, listParties, missingNames } from "./report.ts";
 import type { Deadline } from "./rules.ts";
 
@@ -135,6 +135,18 @@ export class Common {
   detach(waiter: Waiter): void {
     if (waiter.edge.waiters.delete(waiter.connection)) this.scopeOf(waiter.barrier).waiters -= 1;
     if (waiter.timeoutTimer !== 0) this.timers.clear(waiter.timeoutTimer);
+  }
+
+  /** X1. It waits on as it did, for another connection. */
+  move(waiter: Waiter, edge: EdgeState, connection: number): void {
+    unhash(waiter);
+    waiter.edge.waiters.delete(waiter.connection);
+    waiter.edge = edge;
+    waiter.connection = connection;
+    edge.waiters.set(connection, waiter);
+    if (waiter.timeoutTimer === 0) return;
+    const purpose = { kind: "wait-timeout", edge: edge.name, connection } as const;
+    waiter.timeoutTimer = this.timers.replace(waiter.timeoutTimer, purpose);
   }
 
   /** B10. Said once per place, when the oldest of those who wait *now* has waited that long. */

@@ -44,8 +44,9 @@ export type PlaceKey = Pick<PlaceState, "kind" | "name" | "part">;
 
 /** One connection that waits. */
 export interface Waiter {
-  readonly edge: EdgeState;
-  readonly connection: number;
+  /** Who asks for it; one with a key may move (X1). */
+  edge: EdgeState;
+  connection: number;
   readonly barrier: Place;
   readonly who: Participant;
   readonly error: number;
@@ -91,10 +92,15 @@ export function digestOf(place: Place): Digest {
 /** Takes a party off the list. @returns false when it was not on it. */
 export function strike(place: Place, waiter: Waiter, goneMax: number): boolean {
   if (!place.waiters.delete(waiter)) return false;
-  if (waiter.isHashed) place.hashed.addRow(describeWaiter(waiter), -1);
-  waiter.isHashed = false;
+  unhash(waiter);
   recordGone(place, { who: waiter.who, arrivedUs: waiter.arrivedUs, left: true }, goneMax);
   return true;
+}
+
+/** Before what is hashed of it changes. */
+export function unhash(waiter: Waiter): void {
+  if (waiter.isHashed) waiter.barrier.hashed.addRow(describeWaiter(waiter), -1);
+  waiter.isHashed = false;
 }
 
 /** Takes off one who goes on while others stay. */

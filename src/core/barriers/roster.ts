@@ -130,6 +130,13 @@ export class RosterKind {
     }
   }
 
+  /** X1. It has come by the edge that it waits for now. */
+  moved(waiter: Waiter): void {
+    const { roster } = phaseOf(waiter);
+    const member = roster.members.get(waiter.who.name ?? "");
+    if (member !== undefined) this.#bind(roster, member, waiter.edge);
+  }
+
   /** B4. It is expected again. */
   leave(waiter: Waiter, turn: Turn): void {
     const { roster } = phaseOf(waiter);

@@ -6,6 +6,7 @@
 //   G2. Who signals and waits is told its number first: when the target is over before, it stays
 //       one who waits until the number is there, and may leave or be out of time (B4, B9).
 import type { ConnectionId } from "../participant.ts";
+import type { Holder } from "./keyed-table.ts";
 import type { PlaceState, Waiter } from "./place.ts";
 
 /** What becomes of one who waits when its signal has a number. */
@@ -21,9 +22,9 @@ export type Segment = {
   report: number;
 } & (
   | {
-      readonly edge: string;
-      readonly incarnation: number;
-      readonly connection: ConnectionId;
+      edge: string;
+      incarnation: number;
+      connection: ConnectionId;
       /** It goes on when it has its number, also when it has left: in logs before version 4. */
       readonly wait?: { readonly target: number; readonly error: number };
       /** It waits as well, and waits yet. From version 4. */
@@ -78,6 +79,15 @@ export class StateShares {
   awaitNumber(waiter: Waiter, segment: OwnSegment, waits: NumberedWait): void {
     segment.waits = waits;
     this.unnumbered.set(waiter, segment);
+  }
+
+  /** X1. Its number is for another connection. */
+  move(from: Holder, to: Holder): void {
+    for (const segment of this.segments) {
+      if ("child" in segment || segment.connection !== from.connection) continue;
+      if (segment.edge !== from.edge || segment.incarnation !== from.incarnation) continue;
+      Object.assign(segment, to);
+    }
   }
 
   /** It waits no more, or has its number. @returns whether the target was over for the others */

@@ -5,8 +5,10 @@
 //   V1. Every request is answered once: by an effect, by the error that ended its call, or
 //       by `unavailable` while the log takes nothing (D10).
 //   V2. Whoever is gone leaves the barrier, unless its outcome was on its way (B4).
-//   V3. A wait with an id counts once, however often it is asked for: it is kept for `keptMs` after
-//       its request has ended without its outcome, and its outcome is kept as long.
+//   V3. A wait with an id counts once, however often it is asked for, here or at another server of
+//       the log (X1 to X3): it is kept for `keptMs` after its request has ended without its
+//       outcome, and its outcome is kept as long.
+import { createHash } from "node:crypto";
 import type { Command, ConnectionId } from "../../core/command.ts";
 import type { BarrierPageAsk, ScopeDescription } from "../../core/description.ts";
 import type {
@@ -111,7 +113,7 @@ export class Arrivals {
     return new Promise((resolve, reject) => {
       const waiting = this.#obtain(build, gone, id, onUnsent);
       waiting.cancelExpiry();
-      takeAsking(waiting)?.reject(new HttpError("ended", "another request waits for this id now"));
+      takeAsking(waiting)?.reject(new HttpError("ended", movedText));
       const forget = gone.onGone((why) => {
         waiting.asking = undefined;
         this.#part(waiting);
@@ -166,7 +168,7 @@ export class Arrivals {
     if (count >= this.#options.keptMax) throw this.#options.tooMany();
     this.#lastConnection += 1;
     const connection = this.#lastConnection;
-    const command = build(connection);
+    const command = id === undefined ? build(connection) : withKey(build(connection), id);
     const scope = "scope" in command ? command.scope : "";
     // Nothing has happened then; the code leaves it open all the same (D10).
     if (id === undefined) this.expectLog(scope);
@@ -206,6 +208,9 @@ export class Arrivals {
       case "acknowledged":
         this.#end(effect.connection, effect);
         return;
+      case "moved":
+        this.#onMoved(effect.connection);
+        return;
       case "refused":
         this.#end(effect.connection, refusalError(effect));
         return;
@@ -232,6 +237,16 @@ export class Arrivals {
     if (waiting === undefined) return;
     if (waiting.isSignal) this.#end(effect.connection, effect);
     else waiting.value = effect.value;
+  }
+
+  /** Another server was asked for this id; whoever comes back asks anew. */
+  #onMoved(connection: ConnectionId): void {
+    const waiting = this.#waiting.get(connection);
+    if (waiting === undefined) return;
+    this.#waiting.delete(connection);
+    waiting.cancelExpiry();
+    this.#forget(waiting);
+    takeAsking(waiting)?.reject(new HttpError("ended", movedText));
   }
 
   #end(connection: ConnectionId, end: ArrivalEnd | HttpError): void {
@@ -302,6 +317,20 @@ export class Arrivals {
 }
 
 const whatIsOpen = "whether this happens is open: ask again, with the id that was given";
+
+const movedText = "another request waits for this id now";
+
+/**
+ * The key by which the servers of a log know the wait (keyed-arrivals.ts). No id and no token is
+ * read out of it, and nobody finds the same key for another wait: 132 bits of its hash.
+ */
+function withKey(command: Command, id: WaitId): Command {
+  const hash = createHash("sha256").update(nameOf(id)).digest("base64url");
+  const key = hash.slice(0, keyLength);
+  return Object.assign({ key }, command);
+}
+
+const keyLength = 22;
 
 /** Whoever is answered asks no more. */
 function takeAsking(waiting: Waiting): Asking | undefined {
