@@ -15,6 +15,7 @@ export type {
   CountInit,
   CountWait,
   FailBarrier,
+  KeyedCommand,
   QuorumInit,
   QuorumWait,
   RosterArrive,

@@ -20,6 +20,10 @@ export class DueHeap<Row extends DueRow> {
   #heap: Row[] = [];
   readonly #live = new Map<number, Row>();
 
+  get(id: number): Row | undefined {
+    return this.#live.get(id);
+  }
+
   get size(): number {
     return this.#live.size;
   }
@@ -28,10 +32,6 @@ export class DueHeap<Row extends DueRow> {
     assert(!this.#live.has(row.id), "a row is in the heap once");
     this.#live.set(row.id, row);
     this.#push(row);
-  }
-
-  get(id: number): Row | undefined {
-    return this.#live.get(id);
   }
 
   /** @returns whether it was there. */

@@ -99,6 +99,34 @@ describe("muster serve --log nats:", () => {
     await connection.close();
   });
 
+  it("counts a wait with an id once, when its server is killed and another one is asked", async () => {
+    const broker = await startBroker();
+    const [a, b] = (await Promise.all(["a", "b"].map((name) => serve(broker, name)))) as [
+      Server,
+      Server,
+    ];
+    const ask = async ({ url }: Server, what: string, body: object) => {
+      const at = `${url}/v1/barriers/pair/${what}?scope=p/e`;
+      const answer = await fetch(at, { method: "POST", body: JSON.stringify(body) });
+      return { status: answer.status, ...((await answer.json()) as object) };
+    };
+    const watcher = await connect(b.url, scope);
+    await ask(a, "init", { count: 2 });
+    const lost = ask(a, "wait", { id: "mine" }).catch(() => "lost");
+    await arrived(watcher, "pair", 1);
+    await kill(a);
+    expect(await lost).toBe("lost");
+
+    // The dead server has its lease yet. Were the party counted twice, the barrier would cross with
+    // it alone, and who comes next would wait at the next one.
+    const again = ask(b, "wait", { id: "mine", timeoutMs: 60_000 });
+    const crossed = { status: 200, outcome: "crossed", generation: 1, error: 0 };
+    expect(await ask(b, "wait", { id: "next", timeoutMs: 5_000 })).toEqual(crossed);
+    expect(await again).toEqual(crossed);
+    expect(await ask(b, "wait", { id: "mine" })).toEqual(crossed);
+    await watcher.close();
+  });
+
   it("makes one of several servers, which may be killed, and so may the broker", async () => {
     const broker = await startBroker();
     const started = await Promise.all(["a", "b", "c"].map((name) => serve(broker, name)));

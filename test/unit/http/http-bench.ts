@@ -30,7 +30,8 @@ export class HttpBench {
   readonly access: HttpDoorOptions["access"];
   readonly lines: string[] = [];
   readonly rows: Map<string, TokenRow> = new Map();
-  readonly #unmount: () => Promise<void>;
+  readonly #closes: (() => Promise<void>)[] = [];
+  readonly #mount: (edge: string) => HttpDoor;
   url = "";
   port = 0;
 
@@ -43,9 +44,22 @@ export class HttpBench {
     const memory = new MemoryLog({ nowUs: clock.nowUs });
     const log = wrapLog?.(memory) ?? memory;
     this.host = new Host({ log, clock, limits: resolveLimits(limits), logger });
-    this.door = createHttpDoor({ access: {}, ...options, clock, logger });
-    const { host, door } = this;
-    this.#unmount = mountCore({ door, host, clock, logger, edge: "http" });
+    const mount = (edge: string): HttpDoor => {
+      const door = createHttpDoor({ access: {}, ...options, clock, logger });
+      this.#closes.push(
+        door.close.bind(door),
+        mountCore({ door, host: this.host, clock, logger, edge }),
+      );
+      return door;
+    };
+    this.#mount = mount;
+    this.door = mount("http");
+  }
+
+  /** As another server of the log has it. @returns its address */
+  async secondDoor(): Promise<string> {
+    const { url } = await this.#mount("http2").listen({ host: "127.0.0.1", port: 0 });
+    return url;
   }
 
   static async start(options: BenchOptions = {}): Promise<HttpBench> {
@@ -80,8 +94,7 @@ export class HttpBench {
   }
 
   async close(): Promise<void> {
-    await this.door.close();
-    await this.#unmount();
+    for (const close of this.#closes) await close();
     await this.host.close();
   }
 

@@ -155,6 +155,38 @@ describe("a wait with an id", () => {
     expect((await other).body).toMatchObject({ outcome: "crossed" });
   });
 
+  it("V3 counts once at two servers, goes from one to the other and back, and ends at both", async () => {
+    await start();
+    const second = await bench.secondDoor();
+    const there = async (at: string, body: object) => {
+      const answer = await fetch(`${second}${at}`, { method: "POST", body: JSON.stringify(body) });
+      return { status: answer.status, body: (await answer.json()) as Record<string, unknown> };
+    };
+    const moved = { status: 410, body: { code: "ended", definite: true } };
+    const init = { count: 1, id: "i" };
+    const counted = { status: 200, body: { outcome: "counted" } };
+    expect(await post("/v1/barriers/b/init", init)).toEqual(counted);
+    expect(await there("/v1/barriers/b/init", init)).toEqual(counted);
+    expect(bench.host.describe("default", "b").barriers[0]).toMatchObject({ expected: 1 });
+    await post("/v1/barriers/b/init", { count: 1 });
+
+    const first = post(path, { id: "7", error: 3 });
+    await waiters(1);
+    const next = there(path, { id: "7" });
+    expect(await first).toMatchObject(moved);
+    const back = post(path, { id: "7" });
+    expect(await next).toMatchObject(moved);
+    expect(bench.host.figures().waiters).toBe(1);
+    const crossed = { status: 200, body: { outcome: "crossed", generation: 1, error: 3 } };
+    expect(await there(path, {})).toEqual(crossed);
+    expect(await back).toEqual(crossed);
+    expect(await there(path, { id: "7" })).toEqual(crossed);
+    const signal = { id: "s" };
+    for (const ask of [post, there, post, there]) {
+      expect((await ask("/v1/states/n/signal", signal)).body).toEqual({ value: 1 });
+    }
+  });
+
   it("V3 leaves when nobody asks for it in time", async () => {
     await start({ time: { ...httpTime, waitKeptMs: 50 } });
     const gone = new AbortController();
