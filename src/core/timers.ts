@@ -51,12 +51,12 @@ export class Timers {
     return this.#lastId;
   }
 
-  /** For something else, at the same instant. @returns the id to clear it by from now on. */
-  replace(id: number, purpose: TimerPurpose): number {
+  /** For something else, at the same instant and in the same turn. */
+  replace(id: number, purpose: TimerPurpose): void {
     const row = this.#rows.get(id);
     assert(row !== undefined, "a row that is replaced is there");
     this.#rows.remove(id);
-    return this.set(row.dueUs, purpose);
+    this.#rows.add({ ...row, purpose });
   }
 
   /** Takes a row out before it is due. Clearing a row that is gone does nothing. */

@@ -146,7 +146,7 @@ export class Common {
     edge.waiters.set(connection, waiter);
     if (waiter.timeoutTimer === 0) return;
     const purpose = { kind: "wait-timeout", edge: edge.name, connection } as const;
-    waiter.timeoutTimer = this.timers.replace(waiter.timeoutTimer, purpose);
+    this.timers.replace(waiter.timeoutTimer, purpose);
   }
 
   /** B10. Said once per place, when the oldest of those who wait *now* has waited that long. */

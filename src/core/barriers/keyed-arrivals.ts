@@ -34,6 +34,8 @@ export class KeyedArrivals {
   readonly #parts: KeyedParts;
   /** Those that somebody is to be told of, by the life of the edge and the connection. */
   readonly #held = new Map<string, Map<ConnectionId, KeyedArrival>>();
+  /** The one that is asked for now. */
+  #asked: KeyedArrival | undefined;
 
   constructor(parts: KeyedParts) {
     this.#parts = parts;
@@ -74,8 +76,18 @@ export class KeyedArrivals {
     const keyed = "connection" in effect ? held.get(effect.connection) : undefined;
     if (keyed === undefined) return;
     if (effect.kind === "signalled") this.#signalled(keyed, effect, nowUs);
+    else if (!this.#isAnswered(keyed, effect)) return;
     else if (effect.kind === "acknowledged") this.#end(keyed, { kind: "acknowledged" }, nowUs);
     else if (effect.kind === "refused") this.#takenBack(keyed, nowUs);
+  }
+
+  /**
+   * Whether it is its own answer, and not that to something else that its connection has asked.
+   * Later it is refused only when its signal was lost on its way to the controller above.
+   */
+  #isAnswered(keyed: KeyedArrival, effect: EdgeEffect): boolean {
+    if (keyed === this.#asked) return true;
+    return effect.kind === "refused" && effect.code === "unavailable";
   }
 
   /** X4. Its connection has left. */
@@ -113,10 +125,16 @@ export class KeyedArrivals {
       return invalid("the key is that of another arrival");
     }
     if (edge.waiters.has(connection)) return invalid("this connection waits already");
+    if (this.#isUsed(edge, connection)) return invalid("this connection is in use");
     if (edge.creators.has(connection)) return invalid("this connection is a driver");
     if (!known.hasLeft || known.holder === undefined) return undefined;
     const message = "the signal that it gave before has no number yet; ask again";
     return { code: "unavailable", message };
+  }
+
+  /** Whether it waits for something with a key, or for the number of its signal. */
+  #isUsed(edge: EdgeState, connection: ConnectionId): boolean {
+    return this.#held.get(lifeKey(edge))?.has(connection) === true;
   }
 
   #begin(edge: EdgeState, command: KeyedCommand, turn: Turn): void {
@@ -126,13 +144,20 @@ export class KeyedArrivals {
       turn.tell(edge, { kind: "refused", connection, ...refusal });
       return;
     }
+    if (this.#isUsed(edge, connection)) {
+      // It waits for something else with a key, and goes on with that.
+      if (edge.waiters.has(connection)) this.#parts.apply(edge, command, turn);
+      else
+        turn.tell(edge, { kind: "refused", connection, ...invalid("this connection is in use") });
+      return;
+    }
     const keyed: KeyedArrival = {
       ...{ scope: name, barrier, kind, key, holder: undefined, hasLeft: false },
       ...{ value: undefined, end: undefined, untilUs: 0 },
     };
     // What it is told at once is heard.
     this.#hold(keyed, holderOf(edge, connection));
-    this.#parts.apply(edge, command, turn);
+    this.#obey(keyed, edge, command, turn);
     if (keyed.holder === undefined && keyed.end === undefined) return; // X4
     const scope = this.#parts.common.scopes.get(name);
     assert(scope !== undefined, "an arrival that was not refused has a scope");
@@ -193,7 +218,13 @@ export class KeyedArrivals {
     keyed.hasLeft = false;
     this.#tellValue(keyed, edge, command.connection, turn);
     this.#hold(keyed, holderOf(edge, command.connection));
-    this.#parts.apply(edge, { ...wait, kind: "state-wait" }, turn);
+    this.#obey(keyed, edge, { ...wait, kind: "state-wait" }, turn);
+  }
+
+  #obey(keyed: KeyedArrival, edge: EdgeState, command: BarrierCommand, turn: Turn): void {
+    this.#asked = keyed;
+    this.#parts.apply(edge, command, turn);
+    this.#asked = undefined;
   }
 
   #tellValue(

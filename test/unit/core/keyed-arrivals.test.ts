@@ -188,6 +188,30 @@ describe("an arrival with a key", () => {
     }
   });
 
+  it("X1 waits on when its connection is told of something else that it asked", () => {
+    const core = driver();
+    core.send("a", initOnly(9, 3), keyed(wait(1)));
+    const other = { kind: "cancel", scope: "s", barrier: "x", connection: 1, error: 240 } as const;
+    const asked = [wait(1), keyed(wait(1)), keyed(wait(1), "other"), other];
+    const codes = asked.map((one) => effectsOf(core.send("a", one), "refused")[0]?.code);
+    expect(codes).toEqual(["invalid", "invalid", "invalid", "unknown"]);
+    core.send("a", initOnly(9, 1, { barrier: "y" }));
+    expect(told(core.send("a", { ...other, barrier: "y" }))).toEqual([["a", "acknowledged", 1]]);
+    expect(told(core.send("b", keyed(wait(2))))).toEqual([["a", "moved", 1]]);
+    expect(barrierOf(core)).toMatchObject({ arrived: 1 });
+  });
+
+  it("X1 is out of time in its turn among those of the same instant", () => {
+    const core = driver();
+    const timeoutUs = 1_000_000;
+    core.send("a", initOnly(9, 5), keyed(wait(1, { timeoutUs })), wait(2, { timeoutUs }));
+    core.send("b", keyed(wait(3)));
+    expect(told(core.pass(timeoutUs))).toEqual([
+      ["b", "timeout", 3],
+      ["a", "timeout", 2],
+    ]);
+  });
+
   it("X1 of a roster is a member that came by the edge that asks now", () => {
     const core = driver();
     const rules = { phases: 1, whenDead: "fail", whenLate: "pass" } as const;
