@@ -5,13 +5,13 @@
 // simulations. [EMULAB-SYNC 3]
 import type { Command, LogEntry, Participant } from "../core/command.ts";
 import type { Limits } from "../core/limits.ts";
+import type { Asker } from "./naive-keys.ts";
 import type { NaiveSaid, Speaker } from "./naive-lives.ts";
 import { NaiveLives } from "./naive-lives.ts";
 
-interface Party extends Speaker {
-  /** Of all there ever were. */
+interface Party extends Asker {
+  /** Since when it waits for whom it waits for now: of all there ever were. */
   readonly id: number;
-  readonly connection: number;
   /** What an initialiser asks for; undefined for one who only waits. */
   readonly asks: number | undefined;
   readonly who: Participant;
@@ -47,6 +47,11 @@ export class NaiveCounts {
     this.#lives = new NaiveLives(limits, {
       obey: (speaker, command) => this.#obey(speaker, command),
       dies: (speaker) => this.#dies(speaker),
+      keyed: {
+        kind: "count",
+        isBusy: (asker) => this.#partyOf(asker) !== undefined,
+        moves: (from, to) => this.#move(from, to),
+      },
     });
   }
 
@@ -119,6 +124,18 @@ export class NaiveCounts {
       }
     }
     if (missingOf(open) === 0) this.#end(open, "crossed", {});
+  }
+
+  #partyOf(asker: Asker): Party | undefined {
+    const parties = [...this.#open.values()].flatMap(({ waiting }) => waiting);
+    return parties.find((one) => isIt(one, asker, asker.connection));
+  }
+
+  /** It keeps its place among those who wait. */
+  #move(from: Asker, to: Asker): void {
+    this.#lastId += 1;
+    const party = this.#partyOf(from);
+    if (party !== undefined) Object.assign(party, { ...to, id: this.#lastId });
   }
 
   #timeOut(open: Open, party: Party): void {

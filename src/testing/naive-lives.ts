@@ -5,6 +5,7 @@
 import type { Batch, Command, LogEntry } from "../core/command.ts";
 import type { EdgeEffect } from "../core/effect.ts";
 import { type Limits, resolveLimits } from "../core/limits.ts";
+import { type NaiveKeyed, NaiveKeys } from "./naive-keys.ts";
 
 export interface NaiveRefused {
   readonly kind: "refused";
@@ -30,6 +31,8 @@ export interface NaiveRules {
   obey(speaker: Speaker, command: Command): void;
   /** All its parties are gone at one instant. */
   dies(speaker: Speaker): void;
+  /** Of a kind whose arrivals may have keys. */
+  readonly keyed?: NaiveKeyed;
 }
 
 interface Alarm {
@@ -61,6 +64,8 @@ export class NaiveLives {
   version = 1;
   #areLimitsTold = false;
   readonly #rules: NaiveRules;
+  /** Of the kind that the rules are of. */
+  readonly #keys: NaiveKeys | undefined;
   /** The last of each edge, which may be dead; edges in the order in which they first spoke. */
   readonly #last = new Map<string, Life>();
   /** Names of all there ever were. */
@@ -78,6 +83,15 @@ export class NaiveLives {
   constructor(limits: Limits, rules: NaiveRules) {
     this.limits = limits;
     this.#rules = rules;
+    const { keyed } = rules;
+    this.#keys =
+      keyed &&
+      new NaiveKeys({
+        keyed,
+        nowUs: () => this.#nowUs,
+        tell: (to, effect) => this.tell(to, effect),
+        obey: (speaker, command) => this.#rules.obey(speaker, command),
+      });
   }
 
   get nowUs(): number {
@@ -101,6 +115,7 @@ export class NaiveLives {
 
   tell({ edge, life }: Speaker, effect: NaiveSaid["effect"]): void {
     this.#said.push({ edge, incarnation: life, effect });
+    this.#keys?.told({ edge, life }, effect);
   }
 
   refuse(speaker: Speaker, connection: number, code: string): void {
@@ -117,6 +132,7 @@ export class NaiveLives {
 
   closeScope(scope: string): void {
     this.#scopes = this.#scopes.filter((name) => name !== scope);
+    this.#keys?.closes(scope);
   }
 
   /** @param isOff whether there is nothing to ring for any more. */
@@ -198,7 +214,14 @@ export class NaiveLives {
       const isIt = back?.life === command.incarnation && back.server === this.#server;
       if (isIt && back.state === "lost") this.#attach(back);
     } else if (command.kind === "detach") this.#onDetach(command.edge, command.incarnation);
+    else this.#obeyRules(life, command);
+  }
+
+  /** Keys are passed over in logs before version 9. */
+  #obeyRules(life: Life, command: Command): void {
+    if (this.version >= 9 && this.#keys?.isKeyed(command) === true) this.#keys.ask(life, command);
     else this.#rules.obey(life, command);
+    if (command.kind === "leave") this.#keys?.leaves(life, command.connection);
   }
 
   /** All servers are of this build. */
@@ -245,6 +268,7 @@ export class NaiveLives {
 
   #die(life: Life): void {
     this.#rules.dies(life);
+    this.#keys?.dies(life);
     if (life.role === "server") this.#bereave(life.edge);
     this.tell(life, { kind: "revoked" });
     life.state = "dead";

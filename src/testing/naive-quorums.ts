@@ -64,6 +64,14 @@ export class NaiveQuorums {
     this.#lives = new NaiveLives(limits, {
       obey: (speaker, command) => this.#obey(speaker, command),
       dies: (speaker) => this.#dies(speaker),
+      keyed: {
+        kind: "quorum",
+        isBusy: (asker) => this.#isBusy(asker, asker.connection),
+        moves: (from, to) => {
+          const wait = this.#waits.find((one) => isIt(one, from, from.connection));
+          if (wait !== undefined) Object.assign(wait, to);
+        },
+      },
     });
   }
 
@@ -409,12 +417,16 @@ export class NaiveQuorums {
   ): string | undefined {
     const { scope, barrier, connection, who } = command;
     if (!this.#lives.hasRoomFor(scope)) return "limit";
-    if (this.#waits.some((wait) => isIt(wait, speaker, connection))) return "invalid";
-    if (this.#barriers.some(({ driver }) => isIt(driver, speaker, connection))) return "invalid";
+    if (this.#isBusy(speaker, connection)) return "invalid";
     if (barrier === "") return "invalid";
     const texts = [barrier, who.node ?? "", who.name ?? ""];
     if (texts.some((text) => bytes(text) > this.#lives.limits.nameBytesMax)) return "limit";
     return isFull ? "limit" : undefined;
+  }
+
+  #isBusy(speaker: Speaker, connection: number): boolean {
+    const all = [...this.#waits, ...this.#barriers.map(({ driver }) => driver)];
+    return all.some((one) => isIt(one, speaker, connection));
   }
 
   #size(scope: string): number {

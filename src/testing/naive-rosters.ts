@@ -3,6 +3,7 @@
 // command the question whether a phase is complete, put to all of them.
 import type { Command, Deadline, LogEntry, RosterRules } from "../core/command.ts";
 import type { Limits } from "../core/limits.ts";
+import type { Asker } from "./naive-keys.ts";
 import type { NaiveSaid, Speaker } from "./naive-lives.ts";
 import { NaiveLives } from "./naive-lives.ts";
 
@@ -54,6 +55,11 @@ export class NaiveRosters {
     this.#lives = new NaiveLives(limits, {
       obey: (speaker, command) => this.#obey(speaker, command),
       dies: (speaker) => this.#dies(speaker),
+      keyed: {
+        kind: "roster",
+        isBusy: (asker) => this.#waits.some((wait) => isIt(wait, asker, asker.connection)),
+        moves: (from, to) => this.#move(from, to),
+      },
     });
   }
 
@@ -171,6 +177,15 @@ export class NaiveRosters {
       this.#ring(at, deadline);
     }
     this.#look(at);
+  }
+
+  /** Its member lives by whom it waits for now. */
+  #move(from: Asker, to: Asker): void {
+    const wait = this.#waits.find((one) => isIt(one, from, from.connection));
+    if (wait === undefined) return;
+    Object.assign(wait, to);
+    const member = wait.at.members.find(({ name }) => name === wait.name);
+    if (member !== undefined) member.lastEdge = { edge: to.edge, life: to.life };
   }
 
   #timeOut(wait: Wait): void {

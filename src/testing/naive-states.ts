@@ -3,6 +3,7 @@
 // each command a look at every wait there is. [TESTGROUND-SYNC 4]
 import type { Command, LogEntry, Participant } from "../core/command.ts";
 import type { Limits } from "../core/limits.ts";
+import type { Asker } from "./naive-keys.ts";
 import type { NaiveSaid, Speaker } from "./naive-lives.ts";
 import { NaiveLives } from "./naive-lives.ts";
 
@@ -50,6 +51,11 @@ export class NaiveStates {
       obey: (speaker, command) => this.#obey(speaker, command),
       dies: ({ edge, life }) => {
         this.#waits = this.#waits.filter((wait) => wait.edge !== edge || wait.life !== life);
+      },
+      keyed: {
+        kind: "state",
+        isBusy: (asker) => this.#waits.some((wait) => isOf(wait, asker, asker.connection)),
+        moves: (from, to) => this.#move(from, to),
       },
     });
   }
@@ -148,6 +154,12 @@ export class NaiveStates {
     const current = (): Wait | undefined => this.#waits.find(({ id }) => id === wait.id);
     const isOff = (): boolean => current() === undefined;
     this.#lives.ringIn(timeoutUs, () => this.#timeOut(current()), isOff);
+  }
+
+  #move(from: Asker, to: Asker): void {
+    this.#waits = this.#waits.map((wait) =>
+      isOf(wait, from, from.connection) ? { ...wait, ...to } : wait,
+    );
   }
 
   #timeOut(wait: Wait | undefined): void {
