@@ -5,19 +5,8 @@
 // look at the whole machine before and after a Muster that is killed with -9.
 import { execFileSync } from "node:child_process";
 import { createSocket } from "node:dgram";
-import {
-  accessSync,
-  chmodSync,
-  constants,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-} from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
-import { totalmem } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { systemClock } from "../../src/host/clock.ts";
@@ -26,7 +15,12 @@ import { Gate } from "../../src/network/gate.ts";
 import type { RunNamespaceCommands } from "../../src/network/namespace-commands.ts";
 import { blockOf } from "../../src/testbed/nodes/addresses.ts";
 import type { NodeBackend } from "../../src/testbed/nodes/index.ts";
-import { nodeGroupLimits } from "../../src/testbed/nodes/node-groups.ts";
+import {
+  expectHarmsItselfAlone,
+  expectMadeGroupsGone,
+  expectRunLimitTold,
+  hasGroups,
+} from "./nodes-support/group-limits.ts";
 import {
   endHosts,
   Host,
@@ -413,46 +407,17 @@ describe.runIf(modes.includes("namespace"))("a Muster that is killed", () => {
   );
 });
 
-/** Where this machine lets us make control groups of both kinds. */
-const hasGroups =
-  isRoot &&
-  ["memory", "pids"].every((kind) => {
-    try {
-      accessSync(join("/sys/fs/cgroup", kind, "cgroup.procs"), constants.W_OK);
-      return true;
-    } catch {
-      return false;
-    }
+describe.runIf(modes.includes("namespace") && hasGroups())("a node that takes all there is", () => {
+  test("harms itself alone, and is told of", async () => {
+    await expectHarmsItselfAlone(out, (backend) => backends.push(backend));
   });
 
-describe.runIf(modes.includes("namespace") && hasGroups)("a node that takes all there is", () => {
-  test("harms itself alone, and is told of", async () => {
-    const said: string[] = [];
-    const runId = newRunId();
-    const backend = await startNodes(out, {
-      ...ring(2),
-      runId,
-      groupLimits: {
-        ...nodeGroupLimits,
-        nodeMemoryShareMax: (64 * 1024 * 1024) / totalmem(),
-        nodeProcessesMax: 40,
-      },
-      onMessage: (_level, _node, text) => said.push(text),
-    });
-    backends.push(backend);
-    const forks = "i=0; while [ $i -lt 200 ]; do sleep 20 & i=$((i+1)); done";
-    const fill = "head -c 400000000 /dev/zero | tail -c 300000000 >/dev/null; kill -- -$$";
-    const [forking, filling] = [runOn(backend, "node0", forks), runOn(backend, "node0", fill)];
-    const beside = "for i in 1 2 3 4 5; do sleep 0 & done; wait; ping -c 1 -W 5 10.1.0.2";
-    expect(await say(backend, "node1", beside)).toContain(" 0% packet loss");
-    expect((await forking).stderr).toMatch(/fork/i);
-    expect((await filling).stdout).toBe("");
-    await backend.stop();
-    expect(said.join("\n")).toMatch(/node0 could not start \d+ processes: .*nodeProcessesMax: 40/);
-    expect(said.join("\n")).toMatch(/\d+ processes of node0 were killed: .*nodeMemoryShareMax/);
-    expect(said.join("\n")).not.toContain("node1");
-    const left = readdirSync("/sys/fs/cgroup/pids").filter((name) => name.includes(runId));
-    expect(left).toEqual([]);
+  test("is not blamed for what all nodes together may not have", async () => {
+    await expectRunLimitTold(out);
+  });
+
+  test("has control groups that go with the run, also those that it made in them", async () => {
+    await expectMadeGroupsGone(out);
   });
 });
 

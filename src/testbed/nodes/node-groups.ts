@@ -27,6 +27,9 @@ export const nodeGroupLimits: NodeGroupLimits = {
 
 /** Where control groups are mounted; the reaper knows the same place. */
 const root = "/sys/fs/cgroup";
+/** Of version 2: what groups there have, and what they pass on to those below them. */
+const controllersFile = join(root, "cgroup.controllers");
+const passedOnFile = join(root, "cgroup.subtree_control");
 type Controller = "memory" | "pids";
 
 export interface NodeGroups {
@@ -56,6 +59,15 @@ export function createNodeGroups(
   return groups;
 }
 
+/** Of groups of version 2, where the machine mounts those. */
+export interface GroupsRoot {
+  /** What the groups here have of the kernel, and what groups below them have of it. */
+  readonly offered: readonly string[];
+  readonly passedOn: readonly string[];
+  /** Processes are in it, and it is not the machine's own: then it can pass nothing on. */
+  readonly isBusy: boolean;
+}
+
 /**
  * What nodes have no limit of, a sentence for who starts the run. There is no other that holds: the
  * kernel counts the processes of a user over all nodes and what else the user runs.
@@ -63,6 +75,7 @@ export function createNodeGroups(
 export function describeUnbounded(
   groups: Pick<NodeGroups, "bounded"> | undefined,
   asUser: boolean,
+  lookAt: () => GroupsRoot | undefined = lookAtRoot,
 ): readonly string[] {
   const words = { memory: "memory", pids: "processes" } as const;
   const missing = (["memory", "pids"] as const).filter((one) => !groups?.bounded.includes(one));
@@ -70,8 +83,37 @@ export function describeUnbounded(
   const what = missing.map((one) => words[one]).join(" and ");
   const why = asUser
     ? "control groups are for root (sudo muster run FILE)"
-    : "control groups cannot be made here";
+    : whyNotMade(missing, lookAt());
   return [`nodes have no limit of ${what}, which one that fills up takes from all: ${why}`];
+}
+
+/** Muster does not pass them on itself: that would be a change of the machine which stays. */
+function whyNotMade(missing: readonly Controller[], seen: GroupsRoot | undefined): string {
+  const lacking = missing.filter((one) => !seen?.passedOn.includes(one));
+  if (seen === undefined || lacking.length === 0) return "control groups cannot be made here";
+  const notOffered = lacking.filter((one) => !seen.offered.includes(one));
+  if (notOffered.length > 0) {
+    return `the control groups of this machine have no ${notOffered.join(" and ")} (${controllersFile})`;
+  }
+  const all = lacking.map((one) => `+${one}`).join(" ");
+  return seen.isBusy
+    ? `${passedOnFile} lacks ${all}, and takes it only when no processes are in ${root} itself`
+    : `as root say: echo '${all}' >${passedOnFile}`;
+}
+
+function lookAtRoot(): GroupsRoot | undefined {
+  const words = (file: string): readonly string[] => readFileSync(file, "utf8").split(/\s+/);
+  try {
+    // The machine's own group has no type, and may have processes.
+    const isOwn = !existsSync(join(root, "cgroup.type"));
+    return {
+      offered: words(controllersFile),
+      passedOn: words(passedOnFile),
+      isBusy: !isOwn && words(join(root, "cgroup.procs")).some((pid) => pid !== ""),
+    };
+  } catch {
+    return undefined;
+  }
 }
 
 class Groups implements NodeGroups {
@@ -129,10 +171,7 @@ class Groups implements NodeGroups {
       const refused =
         pids === undefined ? 0 : readCount(join(pids, node, "pids.events"), /^max (\d+)/m);
       if (kills > 0) {
-        told.push(
-          `${kills} processes of ${node} were killed: they had filled what a node may have of ` +
-            `memory (limit nodeMemoryShareMax: ${this.#limits.nodeMemoryShareMax})`,
-        );
+        told.push(`${kills} processes of ${node} were killed: ${this.#whatFilled(node)}`);
       }
       if (refused > 0) {
         told.push(
@@ -143,6 +182,28 @@ class Groups implements NodeGroups {
       return told;
     });
   }
+
+  #whatFilled(node: string): string {
+    const run = this.#run.get("memory") ?? "";
+    const { nodeMemoryShareMax, runMemoryShareMax } = this.#limits;
+    if (isFull(join(run, node))) {
+      return (
+        "they had filled what a node may have of memory " +
+        `(limit nodeMemoryShareMax: ${nodeMemoryShareMax})`
+      );
+    }
+    return isFull(run)
+      ? "the nodes together had filled what a run may have of memory " +
+          `(limit runMemoryShareMax: ${runMemoryShareMax})`
+      : "this machine had no memory left";
+  }
+}
+
+/** Whether a group itself, and none above or below it, had no memory left of what it may have. */
+function isFull(group: string): boolean {
+  const old = join(group, "memory.failcnt");
+  if (existsSync(old)) return readCount(old, /(\d+)/) > 0;
+  return readCount(join(group, "memory.events.local"), /^oom (\d+)/m) > 0;
 }
 
 /** Version 1 has a hierarchy for each controller, version 2 one for all that are enabled. */
@@ -155,12 +216,7 @@ function makeRunGroup(
   const isOne = existsSync(join(own, "cgroup.procs"));
   const path = join(isOne ? own : root, `muster-${runId}`);
   try {
-    if (
-      !isOne &&
-      !readFileSync(join(root, "cgroup.subtree_control"), "utf8").includes(controller)
-    ) {
-      return undefined;
-    }
+    if (!isOne && lookAtRoot()?.passedOn.includes(controller) !== true) return undefined;
     mkdirSync(path, { recursive: true });
     if (!isOne) writeFileSync(join(path, "cgroup.subtree_control"), `+${controller}`);
     writeFileSync(join(path, fileOf(controller, path)), limitOf(controller, "run", limits));

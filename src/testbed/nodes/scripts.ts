@@ -54,12 +54,14 @@ while read -r line; do
   esac
 done
 for pid in $known; do kill -s KILL -- "-$pid" 2>/dev/null; done
-# Control groups, of either version; one goes when all in it have ended.
+# Control groups, of either version; one goes when all in it have ended. A program may have made
+# others in that of its node.
 groups() {
   left=0
   for group in /sys/fs/cgroup/"muster-$1" /sys/fs/cgroup/*/"muster-$1"; do
     [ -d "$group" ] || continue
     rmdir "$group"/*/ "$group" 2>/dev/null
+    [ ! -d "$group" ] || find "$group" -depth -type d -exec rmdir {} + 2>/dev/null
     [ ! -d "$group" ] || left=1
   done
   return "$left"
