@@ -2,6 +2,7 @@
 // The `muster` command: names the commands and their options; each command's code is loaded only
 // when it is called.
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { networkLimits } from "../network/network-limits.ts";
 import { registerBossCommands } from "./commands/boss-commands.ts";
 import { registerCertCommands } from "./commands/cert-options.ts";
 import type { ConvertArguments } from "./commands/convert.ts";
@@ -112,6 +113,7 @@ function addRun(program: Command, setExit: (code: number) => void): void {
         "what shapes links between such nodes (default: netem, else delay-node)",
       ).choices(["netem", "delay-node", "none"]),
     )
+    .addOption(linkThreads())
     .option("--on <hosts>", "other machines that nodes are on: [USER@]HOST[:N][=TYPE],...", collect)
     .option("--host-address <host=ip>", "IPv4 at which other hosts of --on reach one", collect)
     .option("--remote-shell <template>", "with --on: how to run commands there (ssh %u@%h)")
@@ -142,6 +144,12 @@ function addRun(program: Command, setExit: (code: number) => void): void {
         endLingering(processIo, () => status || Number(process.exitCode ?? 0));
       },
     );
+}
+
+function linkThreads(): Option {
+  const what = "threads of the delay node, if that shapes links (default: as they need)";
+  const number = integer(1, networkLimits.delayNodeThreadsMax);
+  return new Option("--link-threads <n>", what).argParser(number);
 }
 
 function addParse(program: Command, setExit: (code: number) => void): void {

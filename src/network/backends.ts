@@ -18,6 +18,8 @@ export interface ShapingOptions {
   readonly clock: Clock;
   /** Of all that is random on links; the kernel's own randomness takes none. */
   readonly seed: number;
+  /** Of the delay node; left out: as many as the links need. */
+  readonly threads?: number | undefined;
   /** To other machines, which only the delay node has. */
   readonly paths?: DelayNodePaths;
 }

@@ -22,6 +22,8 @@ export interface RunLinksWish {
   readonly experiment: Experiment;
   /** Left out: what works best here. */
   readonly asked: BackendKind | undefined;
+  /** Of the delay node; left out: as many as the links need. */
+  readonly threads?: number | undefined;
   readonly seed: number;
   readonly clock: Clock;
 }
@@ -39,7 +41,7 @@ export interface RunLinks {
  *   be left unshaped; and when it cannot be found out this time who can
  */
 export async function chooseRunLinks(wish: RunLinksWish): Promise<RunLinks | string> {
-  const { experiment, asked, seed, clock } = wish;
+  const { experiment, asked, threads, seed, clock } = wish;
   const choice = chooseBackend(asked === "none" ? [] : await probes(), asked);
   if ("problem" in choice) return choice.problem;
   const { kind, why } = choice;
@@ -52,7 +54,7 @@ export async function chooseRunLinks(wish: RunLinksWish): Promise<RunLinks | str
   return {
     text: `links are shaped by ${kind} (${why})`,
     shapeLinks(commands) {
-      const shaped = createShapedLinks(kind, { commands, clock, seed });
+      const shaped = createShapedLinks(kind, { commands, clock, seed, threads });
       return { backend: shaped, plans, shaped };
     },
   };

@@ -85,14 +85,14 @@ interface PlannedNetwork {
 
 /** With what connects its nodes: tried only where there is something to connect. */
 async function planRunNetwork(options: RunOptions): Promise<PlannedNetwork> {
-  const { experiment, network: wanted, links: asked, seed, clock } = options;
+  const { experiment, network: wanted, links: asked, linkThreads: threads, seed, clock } = options;
   if (options.machines !== undefined) return { network: undefined };
   if (wanted === "shared" || (wanted === undefined && experiment.links.length === 0)) {
     return { network: undefined };
   }
   const fault = findNetworkFault({ experiment, wanted });
   if (fault !== undefined) throw new NodesError(fault);
-  const chosen = await chooseRunLinks({ experiment, asked, seed, clock });
+  const chosen = await chooseRunLinks({ experiment, asked, threads, seed, clock });
   if (typeof chosen === "string") {
     if (wanted === "own" || asked !== undefined) throw new NodesError(chosen);
     return { network: { refused: chosen } };
@@ -104,11 +104,11 @@ async function planRunNetwork(options: RunOptions): Promise<PlannedNetwork> {
 
 /** Only where it is asked for: nodes of other machines share theirs else. @throws NodesError */
 function planHostsNetwork(options: RunOptions): HostsNetwork | undefined {
-  const { experiment, network: wanted, links: asked } = options;
+  const { experiment, network: wanted, links: asked, linkThreads } = options;
   if (wanted !== "own") return undefined;
   const plan = planNetwork({ experiment, wanted, shapeLinks: () => notHere() });
   if (plan === undefined) return undefined;
-  return { plan, shapes: experiment.links.map(shapeLink), asked };
+  return { plan, shapes: experiment.links.map(shapeLink), asked, threads: linkThreads ?? null };
 }
 
 function notHere(): never {

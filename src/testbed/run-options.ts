@@ -56,6 +56,8 @@ export interface RunOptions {
   readonly linksAsked?: ((experiment: Experiment) => Experiment) | undefined;
   /** What shapes the links of that network; left out: what works best here. */
   readonly links?: BackendKind | undefined;
+  /** Of the delay node of each machine; left out: as many as its links need. */
+  readonly linkThreads?: number | undefined;
   /** Command name on the nodes -> executable; `emulab-syncd` among them. */
   readonly tools: Readonly<Record<string, string>>;
   /** The configuration server speaks TLS, too. */

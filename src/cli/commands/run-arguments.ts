@@ -25,6 +25,8 @@ export interface RunArguments {
   /** Nodes and links of the file, and nothing that would run on them. */
   readonly linksOnly?: boolean;
   readonly links?: "netem" | "delay-node" | "none";
+  /** Of the delay node; left out: as many as the links need. */
+  readonly linkThreads?: number;
   /** Hosts with commas between, each `[USER@]HOST[:N][=TYPE+TYPE]`; left out: this machine. */
   readonly on?: readonly string[];
   /** Words with `%h`, `%u`, `%p`. */
@@ -73,6 +75,7 @@ export function repeatCommandLine(
   if (argv.nodes !== undefined) words.push("--nodes", argv.nodes);
   if (argv.linktest !== undefined) words.push("--linktest", String(argv.linktest));
   if (argv.links !== undefined) words.push("--links", argv.links);
+  if (argv.linkThreads !== undefined) words.push("--link-threads", String(argv.linkThreads));
   for (const hosts of argv.on ?? []) words.push("--on", hosts);
   for (const address of argv.hostAddress ?? []) words.push("--host-address", address);
   if (argv.remoteShell !== undefined) words.push("--remote-shell", argv.remoteShell);

@@ -107,6 +107,7 @@ export async function runOnce(options: RunOnceOptions): Promise<RunOutcome> {
     ...(argv.nodes === undefined ? {} : { network: argv.nodes === "netns" ? "own" : "shared" }),
     linktestLevel: (argv.linktest ?? experiment.linktestLevel) || undefined,
     links: argv.links,
+    linkThreads: argv.linkThreads,
     tools: oldTools(),
     tls: options.tls,
     split: options.split,

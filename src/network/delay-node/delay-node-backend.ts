@@ -68,7 +68,7 @@ export interface DelayNodeOptions {
   /** Left out: `nap`. */
   readonly pace?: Pace;
   /** Left out: as many as the links need, up to one less than there are processors. */
-  readonly threads?: number;
+  readonly threads?: number | undefined;
   readonly onReport?: (report: ShaperReport) => void;
   /** Left out, all ends of links are on this machine. */
   readonly paths?: DelayNodePaths;

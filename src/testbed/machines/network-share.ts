@@ -25,11 +25,14 @@ export interface HostsNetwork {
   readonly shapes: readonly ShapedLink[];
   /** Left out: what works best on all hosts. */
   readonly asked: BackendKind | undefined;
+  /** Of the delay node of each host; null: as many as its links need. */
+  readonly threads: number | null;
 }
 
 /** What the agent of one host makes. */
 export interface NetworkShare {
   readonly kind: BackendKind;
+  readonly threads: HostsNetwork["threads"];
   readonly control: ControlNetwork;
   /** Those of this host. */
   readonly nodes: readonly PlannedNode[];
@@ -50,7 +53,7 @@ export interface SharedPaths {
 }
 
 export function shareOf(
-  { plan, shapes }: HostsNetwork,
+  { plan, shapes, threads }: HostsNetwork,
   own: readonly string[],
   { kind, paths }: Pick<NetworkShare, "kind" | "paths">,
 ): NetworkShare {
@@ -58,13 +61,13 @@ export function shareOf(
   const nodes = own.flatMap((name) => topology.nodes.get(name) ?? []);
   const here = new Set(nodes.flatMap(({ interfaces }) => interfaces.map(({ link }) => link)));
   return {
-    ...{ kind, control, nodes, paths },
+    ...{ kind, threads, control, nodes, paths },
     links: links.filter(({ name }) => here.has(name)),
     shapes: shapes.filter(({ name }) => here.has(name)),
   };
 }
 
-const shareFields = ["kind", "control", "nodes", "links", "shapes", "paths"];
+const shareFields = ["kind", "threads", "control", "nodes", "links", "shapes", "paths"];
 
 /** @returns undefined for what no run of this version says. */
 export function readShare(json: unknown): NetworkShare | undefined {
@@ -85,6 +88,7 @@ export function planShare(
   },
 ): NetworkPlan {
   const { kind, control, nodes, links, shapes } = share;
+  const threads = share.threads ?? undefined;
   const { clock, seed, descriptor } = own;
   const paths = pathsOf(share, descriptor);
   return {
@@ -92,7 +96,7 @@ export function planShare(
     ...{ control, links, isRequired: true },
     shapeLinks(commands) {
       if (kind === "none") return { backend: createUnshapedLinks(commands), plans: new Map() };
-      const shaped = createShapedLinks(kind, { commands, clock, seed, ...paths });
+      const shaped = createShapedLinks(kind, { commands, clock, seed, threads, ...paths });
       return { backend: shaped, plans: new Map(shapes.map((one) => [one.name, one])), shaped };
     },
   };

@@ -5,7 +5,7 @@
 import type { ChildProcess } from "node:child_process";
 import { EventEmitter } from "node:events";
 import { PassThrough } from "node:stream";
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { ShaperProcess } from "../../../src/network/delay-node/shaper-process.ts";
 import { NetworkError } from "../../../src/network/link-backend.ts";
 import { networkTimes } from "../../../src/network/network-limits.ts";
@@ -14,12 +14,12 @@ import { FakeClock } from "../record/fake-clock.ts";
 
 const open = { kind: "open", address: "10.0.0.1", peerAddress: "10.0.0.2", port: 1 } as const;
 
-function startFake() {
+function startFake(threads = 1) {
   const pipes = { stdin: new PassThrough(), stdout: new PassThrough(), stderr: new PassThrough() };
   const child = Object.assign(new EventEmitter(), { ...pipes, pid: 1, kill: () => true });
   const clock = new FakeClock();
   const spawn = (): ChildProcess => child as unknown as ChildProcess;
-  return { child, clock, shaper: new ShaperProcess({ clock, threads: 1, pace: "nap", spawn }) };
+  return { child, clock, shaper: new ShaperProcess({ clock, threads, pace: "nap", spawn }) };
 }
 
 const problemOf = async (asked: Promise<unknown>): Promise<string> =>
@@ -52,4 +52,21 @@ it("does without links where the delay node cannot be", async () => {
   expect(await started).toContain("the delay node has ended (exit status 1)");
   expect(lackOf(new NetworkError("ethtool: not found"))).toBe("ethtool: not found");
   expect(lackOf(new Error("ENOENT"))).toBe("ENOENT");
+});
+
+it("says of several threads how the worst of them is, and what they lost together", async () => {
+  const { child, shaper } = startFake(2);
+  const report = { kind: "report", atUs: 0, packets: 10, lagMeanUs: 0, unseenMaxUs: 0, strange: 0 };
+  const rows = [
+    { thread: 0, lagMaxUs: 900, lagMaxAtUs: 1, late: 0, unsent: 1 },
+    { thread: 1, lagMaxUs: 5_000, lagMaxAtUs: 2, late: 3, unsent: 2 },
+    { thread: 0, lagMaxUs: 40, lagMaxAtUs: 3, late: 0, unsent: 0 },
+  ];
+  for (const row of rows) child.stdout.write(`${JSON.stringify({ ...report, ...row })}\n`);
+  await vi.waitUntil(() => shaper.health.packets === 30);
+  expect(shaper.health).toMatchObject({ lagMaxUs: 5_000, lagMaxAtUs: 2, late: 3, dropped: 3 });
+  expect(shaper.health.lagRecentUs).toBe(5_000);
+  child.stdout.write(`${JSON.stringify({ ...report, ...rows[2], thread: 1 })}\n`);
+  await vi.waitUntil(() => shaper.health.packets === 40);
+  expect(shaper.health).toMatchObject({ lagMaxUs: 5_000, lagRecentUs: 40 });
 });
