@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What the nodes of a run are not, said in sentences for the person who started it.
+import { joinNames } from "../record/words.ts";
 
 export type NodeSituation =
   /**
@@ -52,4 +53,12 @@ export function describeLosses(situation: NodeSituation): readonly string[] {
     "nodes see each other's processes, and a program that clears its environment and leaves its " +
       "session can outlive the run",
   ];
+}
+
+/** Nodes whose pid 1 is gone, by whoever killed it. */
+export function describeLost(names: readonly string[]): string {
+  const which =
+    names.length === 1 ? `the process that holds node` : "the processes that hold nodes";
+  const help = "start it again, and see who uses kill there, or whether memory ran out (dmesg)";
+  return `somebody has ended ${which} ${joinNames(names)}, with all that ran there; ${help}`;
 }

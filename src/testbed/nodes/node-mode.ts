@@ -10,7 +10,7 @@ import { isPassingFailure } from "../../network/passing-failure.ts";
 import { barrierPort, testbedPort } from "../../wire/gnunet/index.ts";
 import { alternatePort, mainPort } from "../../wire/tmcd/index.ts";
 import type { NodeAddresses } from "./addresses.ts";
-import { describeLosses } from "./losses.ts";
+import { describeLosses, describeLost } from "./losses.ts";
 import type { HeldNode, Namespaces, NoNamespaces, startNamespaces } from "./namespaces.ts";
 import type { NetworkPlan } from "./network-plan.ts";
 import type { BackendOptions, NodeMode } from "./node-backend.ts";
@@ -116,8 +116,11 @@ async function tryNetwork(input: ModeInput, plan: NetworkPlan): Promise<ChosenMo
       portsOf(options),
     );
   } catch (error) {
+    // As it is before they are ended here: what has no process to enter has failed by that.
+    const gone = namespaces.gone();
     await own.stop();
     await namespaces.stop();
+    if (gone.length > 0) throw new NodesError(describeLost(gone), { cause: error });
     return lackOf(error);
   }
   tellWarnings(namespaces, options);

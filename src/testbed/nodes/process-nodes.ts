@@ -10,10 +10,10 @@ import { eventPorts } from "../../client/event-address.ts";
 import { assert } from "../../core/assert.ts";
 import { type ControlNetwork, seenByNodes } from "../../network/control-network.ts";
 import type { PlannedInterface } from "../../network/topology.ts";
-import { joinNames } from "../record/words.ts";
 import { type AddressBlock, claimAddressBlock } from "./address-block.ts";
 import { countLinkAddresses, type NodeAddresses, planAddresses, readdress } from "./addresses.ts";
 import { linkDoorOf, type NodeEntrance, writeEntrances } from "./entrances.ts";
+import { describeLost } from "./losses.ts";
 import { markedProcesses } from "./marked-processes.ts";
 import { type HeldNode, type Namespaces, startNamespaces } from "./namespaces.ts";
 import type { NetworkDoors, NetworkPlan, Relinking } from "./network-plan.ts";
@@ -339,13 +339,6 @@ function endMarked(runId: string, node: string): void {
       // It ended meanwhile.
     }
   }
-}
-
-function describeLost(names: readonly string[]): string {
-  const which =
-    names.length === 1 ? `the process that holds node` : "the processes that hold nodes";
-  const help = "start it again, and see who uses kill there, or whether memory ran out (dmesg)";
-  return `somebody has ended ${which} ${joinNames(names)}, with all that ran there; ${help}`;
 }
 
 class ProcessBackend implements NodeBackend {

@@ -17,6 +17,9 @@ const failed = (said: string, status: number | null = 1, signal: string | null =
 test.each([
   ["the kernel's end of a program", failed("", null, "SIGKILL")],
   ["a shell whose program got it", failed("Killed", 137)],
+  ["anybody's end of a program", failed("", null, "SIGTERM")],
+  ["a shell whose program got that", failed("Terminated", 143)],
+  ["a program that crashed", failed("Segmentation fault", 139)],
   ["unshare whose child got it", failed("unshare: sigprocmask unblock failed: Invalid argument")],
   ["no process to be had, in a shell", failed("sh: 1: Cannot fork", 2)],
   ["no process to be had", failed("spawn nsenter EAGAIN", null)],
@@ -33,9 +36,17 @@ test.each([
   ["unshare: unshare failed: No space left on device", 1],
   ["RTNETLINK answers: Operation not supported", 2],
   ["spawn unshare ENOENT", null],
+  ["a status that is no signal's", 255],
+  ["Bad system call", 159],
 ])("what this machine lacks is not: %s", (said, status) => {
   expect(isPassingFailure(failed(said, status))).toBe(false);
   expect(describeFailure(failed(said, status))).toBe(said);
+});
+
+it("names the signal", () => {
+  expect(describeFailure(failed("Terminated", 143))).toBe(
+    "a program was killed (SIGTERM); see who uses kill here, and run it again",
+  );
 });
 
 const killed = /a program was killed \(SIGKILL\); see whether memory ran out \(dmesg\), and run it/;
