@@ -55,7 +55,7 @@ export async function startRunNodes(
   ];
   const planned: BackendOptions = {
     ...{ runId, pid, eid, domain, seed, out, environment, links, syncServer, tools, clock },
-    ...{ projectFiles, network },
+    ...{ projectFiles, network, interrupt },
     nodes: experiment.nodes.map(({ name }) => planNode(experiment, name)),
     ...(nodeMode === undefined ? {} : { mode: nodeMode }),
     onMessage: (level, node, text) => say({ type: "message", level, node, text }),

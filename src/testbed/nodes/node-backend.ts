@@ -47,6 +47,8 @@ export interface BackendOptions {
   /** A network of their own for the nodes, or why they are to have none; left out: none. */
   readonly network?: NetworkPlan | { readonly refused: string } | undefined;
   readonly clock: Clock;
+  /** Ends what may take long while nodes are made; left out, nothing does. */
+  readonly interrupt?: AbortSignal;
   readonly onMessage: (level: "info" | "warning", node: string | null, text: string) => void;
   /** Directory of the experiment file, seen by nodes read-only as `/proj/<pid>/data`. */
   readonly projectFiles?: string;

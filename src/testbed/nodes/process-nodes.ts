@@ -220,7 +220,8 @@ async function unpackAll(
     const names = wanted.filter(({ unpack }) => unpack.length > 0).map(({ node }) => node.name);
     return names.map((name) => `nothing is unpacked on ${name} (tarfiles)`);
   }
-  await unpackArchives(wanted.map(({ node, unpack: archives }) => ({ node, archives })));
+  const work = wanted.map(({ node, unpack: archives }) => ({ node, archives }));
+  await unpackArchives(work, options.interrupt);
   return wanted.flatMap(({ node, refused }) => refused.map((why) => `${node.name}: ${why}`));
 }
 

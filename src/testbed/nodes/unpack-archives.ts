@@ -12,30 +12,58 @@ import { NodesError } from "./nodes-error.ts";
 /** Nodes at once. */
 const nodesMax = 8;
 
-/** @throws NodesError with what tar says of the first that cannot be unpacked */
+/** $1 archive, $2 directory. Of a FIFO tar would wait for somebody who writes, for ever. */
+const script = `
+if [ -p "$1" ]; then echo "tar: $1: it is a FIFO, and not a file" >&2; exit 2; fi
+exec tar -xf "$1" -C "$2"`;
+
+/**
+ * @param interrupt ends it, in the middle of an archive: one may take minutes
+ * @throws NodesError with what tar says of the first that cannot be unpacked
+ */
 export async function unpackArchives(
   work: readonly { readonly node: RunningNode; readonly archives: readonly Archive[] }[],
+  interrupt: AbortSignal = new AbortController().signal,
 ): Promise<void> {
   const left = [...work];
   const unpackNext = async (): Promise<void> => {
     for (let next = left.shift(); next !== undefined; next = left.shift()) {
-      for (const archive of next.archives) await unpack(next.node, archive);
+      for (const archive of next.archives) await unpack(next.node, archive, interrupt);
     }
   };
   await Promise.all(Array.from({ length: Math.min(nodesMax, work.length) }, unpackNext));
 }
 
-async function unpack(node: RunningNode, { directory, file }: Archive): Promise<void> {
+async function unpack(
+  node: RunningNode,
+  { directory, file }: Archive,
+  interrupt: AbortSignal,
+): Promise<void> {
   const log = join(node.hostPath.localLogs, "tarfiles.log");
-  const argv = ["tar", "-xf", file, "-C", directory];
+  const argv = ["sh", "-c", script, "muster-tar", file, directory];
   const spec = { name: "tar", argv, directory: "", stdout: log, stderr: log };
   const program = await node.spawn(spec);
   const what = `${file} cannot be unpacked in ${directory} of ${node.name}`;
   if ("startError" in program) throw new NodesError(`${what}: ${program.startError}`);
+  const end = (): void => program.signal("SIGKILL", "group");
+  interrupt.addEventListener("abort", end);
+  if (interrupt.aborted) end();
   const { exitCode, signal } = await program.done;
+  interrupt.removeEventListener("abort", end);
   if (exitCode === 0) return;
-  const said = readTail(log, 500).trim().split("\n").at(-1) ?? "";
+  const said = firstReason(readTail(log, tailCharacters));
   throw new NodesError(`${what}: ${said || `tar ended with ${exitCode ?? signal}`}`);
+}
+
+const tailCharacters = 2_000;
+
+/**
+ * What tar says last is only that something was wrong before, and what it passes over no reason.
+ */
+export function firstReason(said: string): string {
+  const lines = said.trim().split("\n");
+  const isReason = (line: string): boolean => !/: Removing leading |xiting /.test(line);
+  return lines.find(isReason) ?? lines.at(-1) ?? "";
 }
 
 /** What this machine has there. */
