@@ -103,8 +103,10 @@ export class TraceFile {
   /** Never rejects. T4. */
   async end(): Promise<TraceCounts> {
     this.#next(async () => {
+      const isRemoved = (await this.#file?.stat())?.nlink === 0;
       await this.#file?.close();
       this.#file = undefined;
+      if (isRemoved) this.#problem = "it was removed while it was written";
     });
     await this.#work;
     return this.counts;

@@ -190,6 +190,13 @@ describe("TraceFile", () => {
     expect(readFileSync(join(directory, "trace"))).toHaveLength(84);
   });
 
+  it("says so of one that somebody has removed", async () => {
+    const file = await TraceFile.create(orderOf());
+    expect(file.append(new Uint8Array(60), 2)).toBe(true);
+    rmSync(join(directory, "trace"));
+    expect((await file.end()).problem).toBe("it was removed while it was written");
+  });
+
   it("does not wait for a FIFO", async () => {
     execFileSync("mkfifo", [join(directory, "fifo")]);
     const order = orderOf({ path: join(directory, "fifo") });
