@@ -35,6 +35,11 @@ export const networkLimits = {
 export const networkTimes = {
   /** The delay node says how it is as often as that. */
   reportMs: 500,
+  /** It is looked at as often as that whether it has said so. */
+  lookMs: 1_000,
+  /** One that has not is told of after so many looks, and given up after so many. */
+  silentLooks: 3,
+  silentLooksMax: 15,
   /** Later than this after its time a packet is said to be late. */
   lagWarnUs: 1_000,
   /** How long the delay node may take to start, and to take a change. */

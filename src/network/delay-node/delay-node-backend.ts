@@ -236,7 +236,11 @@ export class DelayNodeBackend implements ShapedLinks {
   trouble(): readonly string[] {
     const { packets = 0, late = 0, lagMaxUs = 0, dropped = 0 } = this.health ?? {};
     const lag = `${lagMaxUs / 1_000} ms; the machine was too busy for its links`;
+    const silent = this.#process?.silentSeconds ?? 0;
     return [
+      ...(silent === 0
+        ? []
+        : [`the delay node has said nothing for ${silent} s: its links may carry nothing`]),
       ...(late === 0
         ? []
         : [`the delay node sent ${late} of ${packets} packets more than 1 ms late, up to ${lag}`]),

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT
 // The delay node as Muster sees it: starts its process, sends it orders, and knows how it is. When
 // the process ends by itself, nothing goes over its links any more, and that is said.
+//
+//   L1. A thread that says nothing any more is told of, and in the end its process is given up: one
+//       that somebody has stopped carries nothing either. What counts is how often Muster itself
+//       has looked, so that a machine that stood still does not count.
 import type { ChildProcess } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
@@ -65,6 +69,9 @@ export class ShaperProcess {
   };
   /** What each thread said last of its latest packet. */
   readonly #recent = new Map<number, number>();
+  /** L1. Of each thread that has ever reported, how often it was looked at since. */
+  readonly #silent = new Map<number, number>();
+  #cancelLook: () => void = () => undefined;
   #unsent = 0;
   #undelivered = 0;
   #nextId = 1;
@@ -80,8 +87,12 @@ export class ShaperProcess {
     this.#onTraceEnded = onTraceEnded ?? (() => undefined);
     const child = spawn([process.execPath, ...nodeOptions, program, String(threads), pace]);
     this.#child = child;
-    child.once("error", (error) => this.#end(error.message, false));
+    child.once("error", (error) => {
+      this.#end(error.message, false);
+      this.#ended.resolve();
+    });
     child.once("exit", (code, signal) => {
+      this.#ended.resolve();
       this.#end(signal ?? `exit status ${code}`, signal !== null);
     });
     child.stderr?.setEncoding("utf8").on("data", (text: string) => {
@@ -94,6 +105,7 @@ export class ShaperProcess {
       this.#hear(JSON.parse(line) as ShaperSays);
     });
     this.#ready.promise.catch(() => undefined);
+    this.#lookLater();
   }
 
   get pid(): number {
@@ -102,6 +114,12 @@ export class ShaperProcess {
 
   get health(): ShaperHealth {
     return this.#health;
+  }
+
+  /** L1. Seconds since that thread was heard of that is silent for longest; 0: not long. */
+  get silentSeconds(): number {
+    const looks = this.#gone === undefined ? Math.max(0, ...this.#silent.values()) : 0;
+    return looks < networkTimes.silentLooks ? 0 : (looks * networkTimes.lookMs) / 1_000;
   }
 
   /** Resolves with a sentence when it has ended by itself. */
@@ -167,9 +185,26 @@ export class ShaperProcess {
   /** Idempotent. Resolves when it has ended. */
   async stop(): Promise<void> {
     this.#isStopping = true;
+    this.#cancelLook();
     this.#child.stdin?.end();
     this.#child.kill("SIGKILL");
     await this.#ended.promise;
+  }
+
+  #lookLater(): void {
+    this.#cancelLook = this.#clock.after(networkTimes.lookMs, () => this.#look());
+  }
+
+  /** L1. */
+  #look(): void {
+    for (const [thread, looks] of this.#silent) this.#silent.set(thread, looks + 1);
+    if (Math.max(0, ...this.#silent.values()) < networkTimes.silentLooksMax) {
+      this.#lookLater();
+      return;
+    }
+    const how = `it had said nothing for ${this.silentSeconds} s, and was given up`;
+    this.#end(how, true);
+    this.#child.kill("SIGKILL");
   }
 
   #hear(said: ShaperSays): void {
@@ -203,6 +238,7 @@ export class ShaperProcess {
   #add(report: ShaperReport): void {
     const { packets, lagMaxUs, lagMaxAtUs, late, priority } = this.#health;
     this.#unsent += report.unsent;
+    this.#silent.set(report.thread, 0);
     this.#recent.set(report.thread, report.lagMaxUs);
     const isLater = report.lagMaxUs > lagMaxUs;
     this.#health = {
@@ -218,13 +254,13 @@ export class ShaperProcess {
 
   #end(how: string, isPassing: boolean): void {
     if (this.#gone !== undefined) return;
+    this.#cancelLook();
     const why = this.#stderr.trim() === "" ? "" : `: ${this.#stderr.trim()}`;
     this.#gone = `the delay node has ended (${how})${why}; its links carry nothing any more`;
     const error = new NetworkError(this.#gone, { isPassing });
     this.#ready.reject(error);
     for (const pending of this.#pending.values()) pending.reject(error);
     this.#pending.clear();
-    this.#ended.resolve();
     if (!this.#isStopping) this.#failed.resolve(this.#gone);
   }
 }

@@ -43,6 +43,33 @@ it("ends the run over a delay node that somebody ends", async () => {
   await expect(started).rejects.toThrow("the delay node has ended (SIGKILL)");
 });
 
+it("gives up a delay node that says nothing any more, and only such a one", async () => {
+  const { child, clock, shaper } = startFake();
+  let failed = "";
+  void shaper.failed.then((why) => {
+    failed = why;
+  });
+  const report = { kind: "report", thread: 0, atUs: 0, packets: 0, lagMaxUs: 0, lagMeanUs: 0 };
+  const more = { lagMaxAtUs: 0, unseenMaxUs: 0, late: 0, strange: 0, unsent: 0 };
+  const hear = async () => {
+    child.stdout.write(`${JSON.stringify({ ...report, ...more })}\n`);
+    await vi.waitFor(() => expect(shaper.silentSeconds).toBe(0));
+  };
+  // Whose threads have not started is waited for elsewhere; nor does it count that this one stood.
+  clock.advanceTo(100_000_000);
+  await hear();
+  clock.advanceTo(clock.nowUs() + 3_000_000);
+  expect(shaper.silentSeconds).toBe(3);
+  await hear();
+  clock.advanceTo(clock.nowUs() + 14_000_000);
+  expect([shaper.silentSeconds, failed]).toEqual([14, ""]);
+  const asked = problemOf(shaper.ask(0, open));
+  clock.advanceTo(clock.nowUs() + 1_000_000);
+  await expect(asked).rejects.toThrow("it had said nothing for 15 s, and was given up");
+  expect(failed).toContain("its links carry nothing any more");
+  expect(clock.armed).toBe(0);
+});
+
 it("does without links where the delay node cannot be", async () => {
   const { child, shaper } = startFake();
   const [started, answered] = [shaper.started(), shaper.ask(0, open)].map(problemOf);
