@@ -2,9 +2,10 @@
 // What a user names with `nats:URL`: brokers, stream, and how to be let in. Reads what it names of
 // files and connects to nothing.
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
 import type { Shard } from "../core/shard.ts";
+import { errorText } from "../core/text.ts";
 import { LogError } from "./log.ts";
+import { readSmallFile } from "./small-file.ts";
 
 /** What `nats:URL` says. */
 export interface NatsPlace {
@@ -38,6 +39,7 @@ export const natsForm = "nats://[USER:PASSWORD@]HOST:PORT[,HOST:PORT...][/STREAM
 
 const placePattern =
   /^nats:(?:(?:(tls|nats):)?\/\/)?(?:([^@/?]*)@)?([^@/?]+)(?:\/([^/?]*))?(?:\?(.*))?$/;
+const serverPattern = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?$/;
 const streamPattern = /^[A-Za-z0-9_-]{1,64}$/;
 const domainPattern = /^[A-Za-z0-9_-]{1,64}$/;
 const parameters = ["replicas", "creds", "ca", "cert", "key", "domain"];
@@ -48,7 +50,8 @@ export function parseNatsPlace(name: string): NatsPlace {
   const servers = hosts.split(",").filter((host) => host !== "");
   if (servers.length === 0) throw wrong(`a log on NATS is named ${natsForm}`);
   for (const server of servers) {
-    if (!/^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?$/.test(server)) {
+    const [, , port = "1"] = serverPattern.exec(server) ?? [];
+    if (!serverPattern.test(server) || Number(port) < 1 || Number(port) > 65_535) {
       throw wrong(`'${server}' is no HOST:PORT; a log on NATS is named ${natsForm}`);
     }
   }
@@ -64,7 +67,7 @@ export function parseNatsPlace(name: string): NatsPlace {
   }
   const replicas = given.get("replicas") ?? "1";
   if (!/^[135]$/.test(replicas)) throw wrong(`replicas=${replicas}: give 1, 3 or 5`);
-  const [user, ...password] = (account ?? "").split(":").map(decodeURIComponent);
+  const [user, ...password] = (account ?? "").split(":").map(decodeAccount);
   const credentialsFile = given.get("creds");
   const tls = tlsOf(scheme, given);
   const domain = given.get("domain");
@@ -110,6 +113,15 @@ export function maskNatsName(name: string): string {
   return name.replace(/^([^@?]*\/\/|nats:)[^@/?]*@/, "$1***@");
 }
 
+/** @throws LogError (definite) */
+function decodeAccount(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw wrong("a % of USER:PASSWORD@ begins no %-code; write %25 for the % itself");
+  }
+}
+
 function tlsOf(scheme: string | undefined, given: URLSearchParams): NatsTls | undefined {
   const [caFile, certFile, keyFile] = ["ca", "cert", "key"].map((key) => given.get(key));
   if (scheme !== "tls" && !caFile && !certFile && !keyFile) return undefined;
@@ -124,11 +136,9 @@ function tlsOf(scheme: string | undefined, given: URLSearchParams): NatsTls | un
 /** @throws LogError (definite) */
 export function readText(file: string, what: string): string {
   try {
-    return readFileSync(file, "utf8");
+    return readSmallFile(file);
   } catch (error) {
-    throw wrong(
-      `${what} for NATS cannot be read: ${error instanceof Error ? error.message : error}`,
-    );
+    throw wrong(`${what} for NATS cannot be read from ${file}: ${errorText(error)}`);
   }
 }
 

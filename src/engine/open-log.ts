@@ -4,6 +4,7 @@
 import { existsSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Shard } from "../core/shard.ts";
+import { checkKind } from "./file-kind.ts";
 import type { Log, LogClock } from "./log.ts";
 import { LogError } from "./log.ts";
 import { MemoryLog } from "./memory-log.ts";
@@ -106,6 +107,7 @@ export async function openLocalLog(
  * would say nothing of that. @throws LogError (definite)
  */
 async function checkNotLost(file: string): Promise<void> {
+  checkKind(file);
   const bytes = statSync(file, { throwIfNoEntry: false })?.size;
   if (bytes !== undefined && bytes > 0) return;
   const [snapshots, topics] = [`${file}.snapshots`, `${file}.topics`];

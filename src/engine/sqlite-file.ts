@@ -5,6 +5,7 @@ import { accessSync, closeSync, constants, existsSync, openSync, statSync } from
 import { dirname, join } from "node:path";
 import { DatabaseSync, type SQLOutputValue } from "node:sqlite";
 import { errorText } from "../core/text.ts";
+import { checkKind } from "./file-kind.ts";
 import { LogError } from "./log.ts";
 
 export interface SqliteFileOptions {
@@ -54,6 +55,7 @@ export function openSqliteFile(options: SqliteFileOptions): HeldFile {
     database?.close();
     lock?.close();
   };
+  checkKind(file);
   if (!isCopy) makeOwn(file);
   try {
     database = new DatabaseSync(file, { readOnly: isCopy });
@@ -77,6 +79,7 @@ export function openSqliteFile(options: SqliteFileOptions): HeldFile {
 
 /** The kernel frees it when the process ends, however it ends. */
 function holdLock(file: string): DatabaseSync {
+  checkKind(`${file}.lock`);
   makeOwn(`${file}.lock`);
   const lock = new DatabaseSync(`${file}.lock`);
   try {
@@ -99,6 +102,7 @@ const busyMs = 2_000;
 export function readSqliteFile(options: SqliteFileOptions): HeldFile {
   const { file, layoutVersion } = options;
   let database: DatabaseSync | undefined;
+  checkKind(file);
   try {
     database = new DatabaseSync(file, { readOnly: true });
     database.exec(`PRAGMA busy_timeout = ${busyMs}`);

@@ -21,7 +21,10 @@ function read(path: string, kind: "public" | "private"): string {
   try {
     // A pipe must not hold up whoever reads.
     descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    const { mode, size } = fstatSync(descriptor);
+    const stats = fstatSync(descriptor);
+    const { mode, size } = stats;
+    // A device may have no end.
+    if (stats.isCharacterDevice()) throw new PkiError("FILE", `${path} is no file`);
     if (size > pemBytesMax) {
       throw new PkiError(
         "FILE",

@@ -284,6 +284,10 @@ describe("opening a log on NATS", () => {
     ["nats://h:1?replicsa=3", "there is no 'replicsa'"],
     ["nats:tls://h:1?cert=x", "give cert= and key= together"],
     ["nats:tls://h:1?ca=/nowhere/ca.pem", "cannot be read"],
+    ["nats:tls://h:1?ca=/dev/zero", "larger than 2 MiB"],
+    ["nats://u:100%@h:1", "write %25 for the % itself"],
+    ["nats://h:65536/m", "'h:65536' is no HOST:PORT"],
+    ["nats://h:0/m", "'h:0' is no HOST:PORT"],
   ])("refuses the name %s", (name, message) => {
     expect(() => parseNatsPlace(name)).toThrow(message);
   });

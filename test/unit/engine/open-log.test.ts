@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Goal: a log that was lost is not begun anew beside its topics and snapshots, nor at a second
 // start, and nothing is made in its place.
-import { existsSync, mkdtempSync, rmSync, statSync, truncateSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync, statSync, symlinkSync, truncateSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { checkKind } from "../../../src/engine/file-kind.ts";
 import {
   checkLogName,
   openLog,
@@ -32,6 +34,26 @@ async function begin(messages: number): Promise<void> {
 }
 
 describe("openLog()", () => {
+  it.each([
+    ["", "/dev/null", "is a pipe, a device or a socket"],
+    [".lock", "/dev/null", "is a pipe, a device or a socket"],
+    [".topics", "/dev/null", "is a pipe, a device or a socket"],
+    ["", "log", "too many symbolic links"],
+  ])("refuses FILE%s that leads to %s, by its name", async (part, target, text) => {
+    symlinkSync(target, `${file}${part}`);
+    await expect(open()).rejects.toThrow(`${file}${part}`);
+    await expect(open()).rejects.toThrow(text);
+  });
+
+  // Opened, the pipe would hold up the process; so this is asked before anything opens it.
+  it("knows a pipe from a file, and leaves what is not there or a directory to SQLite", () => {
+    const pipe = join(folder, "pipe");
+    execFileSync("mkfifo", [pipe]);
+    expect(() => checkKind(pipe)).toThrow(`${pipe} is a pipe, a device or a socket; name a file`);
+    expect(() => checkKind(folder)).not.toThrow();
+    expect(() => checkKind(file)).not.toThrow();
+  });
+
   it.each([
     ["removed", () => rmSync(file)],
     ["emptied", () => truncateSync(file)],
