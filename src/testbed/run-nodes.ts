@@ -32,6 +32,13 @@ export const linkAddress = (runId: string): string => `@muster-${runId}`;
 
 type Say = (body: RunEventBody) => void;
 
+/** What is heard of nodes while they are set up and taken down. */
+export interface NodesWatch {
+  readonly say: Say;
+  /** Something that they wrote did not come; a sentence. */
+  readonly onOutputLost: (text: string) => void;
+}
+
 /**
  * Machines, without what they learn when they boot.
  * @param more variables that programs see and nobody is told who asks. @throws NodesError
@@ -39,7 +46,7 @@ type Say = (body: RunEventBody) => void;
 export async function startRunNodes(
   options: RunOptions,
   more: Experiment["environment"],
-  say: Say,
+  { say, onOutputLost }: NodesWatch,
 ): Promise<NodeBackend> {
   const { experiment, runId, seed, out, tools, clock, projectFiles, nodeMode } = options;
   const { machines, interrupt } = options;
@@ -65,7 +72,7 @@ export async function startRunNodes(
     if (refusal !== undefined) throw new NodesError(refusal);
     const placed = placedNodes(options);
     return await startRemoteNodes({
-      ...{ wish: machines, placed, syncPort, interrupt },
+      ...{ wish: machines, placed, syncPort, interrupt, onOutputLost },
       network: planHostsNetwork(options),
       options: speaksOfFiles(experiment) ? planned : withoutFiles(planned),
     });

@@ -101,6 +101,8 @@ class Run {
   /** That the scheduler is gone is being told. */
   #mailing: Promise<void> = Promise.resolve();
   #ending: Ending | undefined;
+  /** As where a result cannot be written. */
+  #outputError: Ending["error"] = null;
   #end: (ending: Ending) => void = () => undefined;
   readonly #ended: Promise<Ending>;
 
@@ -181,7 +183,12 @@ class Run {
     this.#listener = new LinkListener({ host: this.#host, admitted: [], logger });
     await this.#listener.listen(linkAddress(runId));
     const doors = await this.#conditions.openDoor(() => this.#links?.health);
-    const backend = await startRunNodes(this.#options, doors, (body) => this.#say(body));
+    const backend = await startRunNodes(this.#options, doors, {
+      say: (body) => this.#say(body),
+      onOutputLost: (message) => {
+        this.#outputError ??= { code: "OUTPUT", message };
+      },
+    });
     this.#backend = backend;
     void backend.failed?.then((why) => this.#loseNodes(why));
     this.#sayStarted(backend);
@@ -492,7 +499,7 @@ class Run {
     this.#listener?.close();
     this.#barriers.stop();
     await this.#host.close();
-    this.#say({ type: "run-ended", ...ending });
+    this.#say({ type: "run-ended", ...ending, error: ending.error ?? this.#outputError });
   }
 
   /** @param backend undefined when there are no nodes, because they could not be set up. */

@@ -174,11 +174,36 @@ set lan0 [$ns make-lan "$n0 $n1" 100Mb 0ms]`;
   expect(unreached.result.error?.message).toMatch(
     /^this host cannot be used: a \(the remote shell ended: .*nothing.*not found\); nothing was started; a command line there /,
   );
+  const unasked = ["--on", "a:1", "--remote-shell", "false", "--remote-muster", "muster"];
+  const crowded = await runBody("set n0 [$ns node]\nset n1 [$ns node]", unasked);
+  expect(crowded.result.error?.message).toMatch(/^there is no room for n1; /);
   const refused = await runBody("set n0 [$ns node]", ["--on", "a", "--linktest", "3", ...argv]);
   expect(refused.code).toBe(64);
   expect(refused.stderr).toContain("have no network of their own unless --nodes netns is said");
   expect(existsSync(refused.out)).toBe(false);
 });
+
+test.runIf(process.getuid?.() === 0)(
+  "a host whose disk is full fails the run, and what it has comes back",
+  async () => {
+    const { at, argv } = hosts("a");
+    const body = `
+set n0 [$ns node]
+set fills [$n0 program-agent -command {${sh(
+      "echo kept > $EXPDIR/kept; head -c 3000000 /dev/zero > $EXPDIR/fill; true",
+    )}}]
+$ns at 0 "$fills start"`;
+    const disk = `mount -t tmpfs -o size=2m none ${join(at, "a/tmp")} && exec "$@"`;
+    const prefix = ["unshare", "--mount", "sh", "-c", disk, "sh"];
+    const run = await runBody(body, ["--on", "a:1", ...argv], { prefix });
+    expect([run.code, run.result.outcome, run.result.error?.code]).toEqual([1, "failed", "OUTPUT"]);
+    expect(run.result.error?.message).toMatch(
+      /^a: its disk is full \(.*: 0 of 2 MiB are free\): what programs wrote there may not be whole$/,
+    );
+    expect(run.result.programs).toMatchObject([{ name: "fills", exitCode: 0 }]);
+    expect(run.text("proj/kept")).toBe("kept\n");
+  },
+);
 
 test("an agent ends also where nothing ends its input, as when the run's machine is gone", async () => {
   const input = join(scratch(), "input");

@@ -30,6 +30,7 @@ import { AgentOutputs } from "./agent-outputs.ts";
 import { type AgentPlan, type BroughtUp, readAgentPlan } from "./agent-plan.ts";
 import { AgentPrograms } from "./agent-programs.ts";
 import { AgentTraffic } from "./agent-traffic.ts";
+import { describeFullDisk } from "./full-disk.ts";
 import { planShare } from "./network-share.ts";
 import { NodeLink } from "./node-link.ts";
 import { openBelow, receiveFile } from "./received-files.ts";
@@ -57,6 +58,8 @@ export class HostAgent {
   #isPlanned = false;
   #out = "";
   #files = "";
+  /** Why programs may not be started. */
+  #fileLost: string | undefined;
   #backend: NodeBackend | undefined;
   #programs: AgentPrograms | undefined;
 
@@ -134,7 +137,7 @@ export class HostAgent {
         void this.#answer(message.id, this.#endPrograms());
         return;
       case "collect":
-        void this.#answer(message.id, sendFiles(this.#link, this.#out));
+        void this.#answer(message.id, this.#collect());
         return;
       case "file":
         this.#receive(message);
@@ -159,7 +162,9 @@ export class HostAgent {
   }
 
   async #prepare(message: Extract<RunMessage, { kind: "prepare" }>): Promise<object | string> {
-    return this.#programs === undefined ? notUp : ((await this.#programs.prepare(message)) ?? {});
+    if (this.#programs === undefined) return notUp;
+    // Programs are not to find a part of what is beside the experiment file.
+    return this.#fileLost ?? (await this.#programs.prepare(message)) ?? {};
   }
 
   async #start(message: Extract<RunMessage, { kind: "start" }>): Promise<object | string> {
@@ -167,10 +172,20 @@ export class HostAgent {
   }
 
   async #endPrograms(): Promise<object> {
-    // Its directory stays until the files have been brought back.
-    await this.#backend?.remove([...this.#backend.nodes.keys()], "keep-files");
-    await this.#outputs.flushAll();
+    try {
+      // Its directory stays until the files have been brought back.
+      await this.#backend?.remove([...this.#backend.nodes.keys()], "keep-files");
+    } finally {
+      await this.#outputs.flushAll();
+    }
     return {};
+  }
+
+  /** @returns what did not come, one sentence each. */
+  async #collect(): Promise<readonly string[]> {
+    const left = await sendFiles(this.#link, this.#out);
+    const full = describeFullDisk(this.#out);
+    return full === undefined ? left : [full, ...left];
   }
 
   /** @throws NodesError */
@@ -250,6 +265,7 @@ export class HostAgent {
         ? "it is asked for wrongly"
         : openBelow(this.#files, parts, message.mode);
     receiveFile(this.#link, message, opened, (text) => {
+      this.#fileLost ??= `not all of $EXPFILES is on its host: ${text}`;
       this.#link.send({ kind: "note", level: "warning", node: "", text });
     });
   }

@@ -89,7 +89,8 @@ const agentArgv = ["node", "agent"];
 
 /**
  * Runs over there. The executable is known by its checksum, so that another version is another
- * file, and appears whole. What a copy has left that was killed goes with one a day later.
+ * file, and appears whole. What a copy has left that was killed goes with one a day later. Nothing
+ * is asked for that there is no room for, as far as `df` knows.
  *
  *   $1 checksum; $2 bytes.
  */
@@ -103,6 +104,10 @@ const bootstrap: string = [
   "else",
   '  mkdir -p "$dir" || exit 73',
   '  find "$dir" -maxdepth 1 -type f -name "muster-*.*" -mtime +0 -exec rm -f {} + 2>/dev/null',
+  `  room=$(df -Pk "$dir" 2>/dev/null | sed -n '$s/.* \\([0-9]*\\)  *[0-9]*% .*/\\1/p')`,
+  '  [ -z "$room" ] || [ "$room" -ge $((($2 + 1023) / 1024)) ] || {',
+  '    echo "there is no room for muster in $dir: it takes $((($2 + 1048575) / 1048576)) MiB, and" \\',
+  '      "$((room / 1024)) MiB are free" >&2; exit 73; }',
   '  echo "muster-host need $(uname -m)"',
   '  why=$(head -c "$2" 2>&1 >"$file.$$") && [ "$(sum "$file.$$")" = "$1" ] || {',
   '    rm -f "$file.$$"; [ -z "$why" ] || why=": $why"',
@@ -128,7 +133,7 @@ export async function connectHost(options: ConnectionOptions): Promise<HostConne
   const words = new LastWords(child);
   const reader = new WordFinder(child.stdout, options.clock);
   child.once("error", (error) => reader.fail(`the remote shell cannot be run: ${error.message}`));
-  child.once("close", (code) => reader.fail(words.behind("the remote shell ended", code)));
+  child.once("close", (code) => reader.fail(whyEnded(code, words, reader)));
   child.stdin.on("error", () => undefined); // It ended; `close` says so.
   const ended = new Promise((resolve) => child.once("close", resolve));
   const give = (): void => killShell(child);
@@ -167,6 +172,21 @@ function killShell(child: ChildProcessWithoutNullStreams): void {
     }
   }
   for (const stream of [child.stdin, child.stdout, child.stderr]) stream.destroy();
+}
+
+/** Statuses of `bootstrap`, which says why: it is no fault of the shell's. */
+const cannotCopy: readonly (number | null)[] = [73, 74];
+
+/** A shell may say why it runs nothing on standard output, as that of an account without one. */
+function whyEnded(code: number | null, words: LastWords, reader: WordFinder): string {
+  const last = words.lastLine;
+  if (cannotCopy.includes(code) && last !== "") return last;
+  // One that was killed has said why nowhere.
+  const why = last === "" && code !== null ? reader.lastLine : last;
+  if (why !== "") return `the remote shell ended: ${why}`;
+  return code === null
+    ? "the remote shell ended"
+    : `the remote shell ended with ${code}, and said nothing`;
 }
 
 /** @returns how long it may take until the agent speaks */
@@ -217,6 +237,11 @@ class WordFinder {
     this.#wake();
   }
 
+  /** Of what nobody has looked for. */
+  get lastLine(): string {
+    return lastLineOf(this.#text.toString("utf8"));
+  }
+
   /** What is before it is passed over. @throws Error with a clause */
   async find(word: RegExp, limitMs: number, otherwise: string): Promise<RegExpExecArray> {
     const cancel = this.#clock.after(limitMs, () => {
@@ -260,12 +285,15 @@ class LastWords {
     });
   }
 
-  /** @param status of a shell that may have said nothing */
-  behind(failure: string, status: number | null = null): string {
-    const last = this.text.trimEnd().split("\n").at(-1) ?? "";
-    if (last !== "") return `${failure}: ${last}`;
-    return status === null ? failure : `${failure} with ${status}, and said nothing`;
+  get lastLine(): string {
+    return lastLineOf(this.text);
   }
+}
+
+/** Without what a terminal would obey. */
+function lastLineOf(text: string): string {
+  const line = text.slice(-lastWordsMax).trimEnd().split("\n").at(-1) ?? "";
+  return line.trim().replaceAll(/\p{Cc}/gu, "?");
 }
 
 const lastWordsMax = 1_000;

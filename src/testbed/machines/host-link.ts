@@ -34,6 +34,7 @@ export interface HostLinkOptions {
   readonly say: (level: "info" | "warning", node: string | null, text: string) => void;
   /** H2. `why` is a clause. */
   readonly onLost: (why: string) => void;
+  readonly onOutputLost: (text: string) => void;
 }
 
 /** What an agent says of its machine. */
@@ -153,6 +154,12 @@ export class HostLink {
     if (this.#warnings > warningsMax) return;
     const last = this.#warnings === warningsMax ? "; further ones are not shown" : "";
     this.#options.say("warning", null, `${this.name}: ${shownOf(text)}${last}`);
+  }
+
+  /** Something that its nodes wrote did not come: the run fails of it. */
+  loses(text: string): void {
+    this.warn(text);
+    this.#options.onOutputLost(`${this.name}: ${shownOf(text)}`);
   }
 
   /** All files of its nodes, which it may give from now on. @throws LinkError */

@@ -44,17 +44,18 @@ export function openBelow(
 
 /**
  * Writes what comes. @param opened a descriptor, or why there is none
+ * @param lose is told what was not kept, a sentence
  * @param count is told of bytes before they are written, and says why they may not be, as a clause
  */
 export function receiveFile(
   link: NodeLink,
   { stream, path }: FileMessage,
   opened: number | string,
-  warn: (text: string) => void,
+  lose: (text: string) => void,
   count: (bytes: number) => string | undefined = () => undefined,
 ): void {
   if (typeof opened === "string") {
-    warn(`${path} was not kept: ${opened}`);
+    lose(`${path} was not kept: ${opened}`);
     return;
   }
   let isOpen = true;
@@ -67,14 +68,14 @@ export function receiveFile(
       if (!isOpen) return;
       const fault = count(bytes.length);
       if (fault !== undefined) {
-        warn(`${path} was not kept whole: ${fault}`);
+        lose(`${path} was not kept whole: ${fault}`);
         close();
         return;
       }
       try {
         writeSync(opened, bytes);
       } catch (error) {
-        warn(`${path} was not kept whole: ${String(error)}`);
+        lose(`${path} was not kept whole: ${errorText(error)}`);
         close();
       }
     },

@@ -54,6 +54,8 @@ export interface RemoteBackendOptions {
   /** Of the sync server, over TCP and UDP. */
   readonly syncPort: number;
   readonly interrupt: AbortSignal;
+  /** Something that nodes wrote did not come; a sentence. */
+  readonly onOutputLost: (text: string) => void;
   /** Nodes have a network of their own; left out: they share that of their host. */
   readonly network?: HostsNetwork | undefined;
 }
@@ -73,6 +75,8 @@ export async function startRemoteNodes(start: RemoteBackendOptions): Promise<Nod
   };
   start.interrupt.addEventListener("abort", giveUp);
   try {
+    // Where hosts need not be asked what they have room for, nothing is copied there in vain.
+    if (start.wish.hosts.every(({ capacity }) => capacity !== undefined)) place(start, []);
     await connectAll(start, told, hosts);
     const placement = place(start, hosts);
     start.options.onMessage("info", null, `nodes on hosts: ${describePlacement(placement)}`);
@@ -108,7 +112,7 @@ type Connected = HostLink & { readonly facts: HostFacts };
 
 /** B1. @param hosts is filled with those that answer. @throws NodesError */
 async function connectAll(
-  { wish, options, interrupt }: RemoteBackendOptions,
+  { wish, options, interrupt, onOutputLost }: RemoteBackendOptions,
   told: Told,
   hosts: Connected[],
 ): Promise<void> {
@@ -118,7 +122,7 @@ async function connectAll(
     wish.hosts.map(async ({ name, connect }) => {
       return await HostLink.connect({
         ...{ name, connect, version, interrupt, files, clock: options.clock },
-        say: options.onMessage,
+        ...{ say: options.onMessage, onOutputLost },
         onLost: (why) => told.lost(name, why),
         onLinksFailed: (why) => told.linksFailed(name, why),
       });
@@ -286,20 +290,27 @@ class RemoteBackend implements NodeBackend {
     await servers.stop();
   }
 
-  /** A host that is lost has nothing to give. */
   async #bringBack(host: Connected): Promise<void> {
-    const { onMessage } = this.#parts.start.options;
-    if (!host.link.ended) {
-      try {
-        await host.link.ask({ kind: "end" });
-        const left = await host.collect(collectMs);
-        if (Array.isArray(left)) for (const text of left) host.warn(String(text));
-      } catch (error) {
-        const text = `not all that nodes of ${host.name} wrote has come: ${errorText(error)}`;
-        onMessage("warning", null, text);
-      }
-    }
+    if ([...this.#parts.placement.values()].includes(host.name)) await this.#collect(host);
     await host.close();
+  }
+
+  /** A host that is lost has nothing to give. */
+  async #collect(host: Connected): Promise<void> {
+    if (host.link.ended) {
+      this.#parts.start.onOutputLost(`${host.name} is lost, with what its nodes wrote`);
+      return;
+    }
+    try {
+      await host.link.ask({ kind: "end" }).catch((error: unknown) => {
+        // What there is comes all the same.
+        if (!host.link.ended) host.warn(`not all ended there in order: ${errorText(error)}`);
+      });
+      const left = await host.collect(collectMs);
+      if (Array.isArray(left)) for (const text of left) host.loses(String(text));
+    } catch (error) {
+      host.loses(`not all that its nodes wrote has come: ${errorText(error)}`);
+    }
   }
 }
 

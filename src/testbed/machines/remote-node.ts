@@ -19,6 +19,7 @@ import type {
   StartError,
 } from "../nodes/index.ts";
 import { openRegularFile } from "../nodes/regular-file.ts";
+import { outputError } from "../record/output-error.ts";
 import type { NodeAddress } from "../run-event.ts";
 import { type HostedNode, readStarted } from "./agent-plan.ts";
 import { readTrafficReply, type TrafficAsk } from "./agent-traffic.ts";
@@ -98,7 +99,7 @@ function openStream(host: HostLink, { name }: SpawnSpec, path: string): number |
       try {
         writeSync(descriptor, bytes);
       } catch (error) {
-        host.warn(`output of ${name} is lost: ${String(error)}`);
+        host.loses(`output of ${name} is lost: ${outputError(path, error).message}`);
       }
     },
     close: () => closeSync(descriptor),

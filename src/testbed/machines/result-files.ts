@@ -15,7 +15,7 @@ export interface Giver {
   readonly link: NodeLink;
   /** Its nodes; undefined until it is asked for their files. */
   readonly own: ReadonlySet<string> | undefined;
-  warn(text: string): void;
+  loses(text: string): void;
 }
 
 interface Given {
@@ -43,8 +43,8 @@ export class ResultFiles {
     const given = this.#given.get(host.name) ?? { files: 0, bytes: 0 };
     this.#given.set(host.name, given);
     const opened = this.#open(host, given, message);
-    const warn = (text: string): void => host.warn(text);
-    receiveFile(host.link, message, opened, warn, (bytes) => {
+    const lose = (text: string): void => host.loses(text);
+    receiveFile(host.link, message, opened, lose, (bytes) => {
       given.bytes += bytes;
       return this.#bytesFault(given);
     });

@@ -103,7 +103,7 @@ test("a damaged copy is replaced", async () => {
 test("one that does not arrive whole is not run, and does not stay", async () => {
   const agent = { ...executable(), checksum: "0".repeat(64) };
   await expect(connectHost(options(agent))).rejects.toThrow(
-    /^the remote shell ended: the executable did not arrive whole in /,
+    /^the executable did not arrive whole in /,
   );
   expect(cached()).toEqual([]);
 });
@@ -114,6 +114,28 @@ test("why it did not arrive whole is said, as where a disk is full", async () =>
   const shell = template().replace("HOME=", `PATH=${directory}:${process.env["PATH"]} HOME=`);
   await expect(connectHost(options(executable(), shell))).rejects.toThrow(/muster: head: no room$/);
   expect(cached()).toEqual([]);
+});
+
+test("what there is no room for is not copied, and both figures are said", async () => {
+  const words = ["Filesystem 1024-blocks Used Available Capacity Mounted on"];
+  const df = join(directory, "df");
+  const shell = template().replace("HOME=", `PATH=${directory}:${process.env["PATH"]} HOME=`);
+  const agent = { ...executable(), bytes: 3 * 2 ** 20 };
+  const row = (freeKib: number): string => `/dev/sda 1 99 9000000 ${freeKib} 99% /home/x 5% y`;
+  const print = (freeKib: number): void => {
+    const text = [...words, row(freeKib)].join("\n");
+    writeFileSync(df, `#!/bin/sh\necho '${text}'\n`, { mode: 0o700 });
+  };
+  print(3_071);
+  const cache = join(directory, "home/.cache/muster");
+  await expect(connectHost(options(agent, shell))).rejects.toThrow(
+    `there is no room for muster in ${cache}: it takes 3 MiB, and 2 MiB are free`,
+  );
+  expect(said).toEqual([]);
+  expect(cached()).toEqual([]);
+  print(3_072);
+  const whole = executable();
+  expect(await connected(options(whole, shell))).toBe("node agent\n");
 });
 
 test("what a copy has left that was killed goes a day later", async () => {
@@ -152,6 +174,13 @@ test("a shell that ends, or is not there, is named with its last words", async (
   writeFileSync(failing, '#!/bin/sh\necho "no route to $1" >&2\nexit 255\n', { mode: 0o755 });
   await expect(connectHost(options(command, `${failing} %h`))).rejects.toThrow(
     "the remote shell ended: no route to a",
+  );
+  // As that of an account that has none, on standard output.
+  const none = join(directory, "nologin");
+  const said = "This account is currently not available.";
+  writeFileSync(none, `#!/bin/sh\necho welcome\necho '${said}'\nexit 1\n`, { mode: 0o755 });
+  await expect(connectHost(options(command, `${none} %h`))).rejects.toThrow(
+    `the remote shell ended: ${said}`,
   );
   await expect(connectHost(options(command, "false %h"))).rejects.toThrow(
     "the remote shell ended with 1, and said nothing",

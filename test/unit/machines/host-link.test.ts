@@ -28,6 +28,8 @@ interface Played {
   readonly agent: NodeLink;
   readonly lost: string[];
   readonly said: string[];
+  /** What the run fails of. */
+  readonly missed: string[];
 }
 
 let out = "";
@@ -67,7 +69,7 @@ async function connected(
   interrupt: AbortSignal = new AbortController().signal,
 ): Promise<Played> {
   const [there, back] = [new PassThrough(), new PassThrough()];
-  const [lost, said]: [string[], string[]] = [[], []];
+  const [lost, said, missed]: [string[], string[], string[]] = [[], [], []];
   const agent = playAgent(there, back, version);
   const host = await HostLink.connect({
     ...{ name, version: "1.0.0", clock: systemClock, interrupt },
@@ -79,12 +81,13 @@ async function connected(
     say: (_level, _node, text) => said.push(text),
     onLinksFailed: () => undefined,
     onLost: (why) => lost.push(why),
+    onOutputLost: (text) => missed.push(text),
   });
   cleanups.push(() => {
     agent.end("the test is over");
     void host.close();
   });
-  return { host, agent, lost, said };
+  return { host, agent, lost, said, missed };
 }
 
 describe("a host", () => {
@@ -166,7 +169,7 @@ describe("a host", () => {
         },
       }),
       files: new ResultFiles(out, limits),
-      ...{ say: () => undefined, onLinksFailed: () => undefined },
+      ...{ say: () => undefined, onLinksFailed: () => undefined, onOutputLost: () => undefined },
       onLost: (why) => lost.push(why),
     });
     cleanups.push(() => agent.end("the test is over"));
@@ -258,12 +261,12 @@ describe("what hosts give back", () => {
     expect(kept("nodes/n0/local/logs/x")).toBe("of n0");
     const { agent, host } = await connected();
     const [files, said]: [ResultFiles, string[]] = [new ResultFiles(out), []];
-    const from = (name: string, text: string): void => {
+    const from = (name: string, bytes: string): void => {
       const stream = agent.newStream();
-      const warn = (warning: string): void => void said.push(warning);
-      const giver = { name, link: host.link, own: new Set<string>(), warn };
+      const loses = (text: string): void => void said.push(text);
+      const giver = { name, link: host.link, own: new Set<string>(), loses };
       files.receive(giver, { kind: "file", stream, path: "proj/shared", mode: 0o600 });
-      agent.sendData(stream, Buffer.from(text));
+      agent.sendData(stream, Buffer.from(bytes));
     };
     from("a", "first");
     from("b", "second");
@@ -297,6 +300,7 @@ describe("what hosts give back", () => {
       `a: proj/last was not kept: ${why}`,
     ]);
     expect([kept("proj/whole").length, kept("proj/more")]).toEqual([100, ""]);
+    expect(large.missed).toEqual(large.said);
   });
 
   test("is warned of a hundred times at most, in words that no terminal obeys", async () => {
