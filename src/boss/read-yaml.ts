@@ -86,8 +86,9 @@ export function parseYamlText(source: string, file: string): YamlText {
       prettyErrors: false,
       uniqueKeys: false,
     });
-    for (const { pos, message } of [...document.errors, ...document.warnings].slice(0, 100)) {
-      reader.error(pos[0], "YAML_SYNTAX", firstLine(message));
+    for (const { pos, code, message } of [...document.errors, ...document.warnings].slice(0, 100)) {
+      const [what, hint] = code === "MULTIPLE_DOCS" ? secondDocument : [firstLine(message)];
+      reader.error(pos[0], "YAML_SYNTAX", what, hint);
     }
     const tree = document.contents === null ? undefined : reader.read(document.contents, 0);
     if (tree === undefined && reader.diagnostics.length === 0) {
@@ -101,6 +102,12 @@ export function parseYamlText(source: string, file: string): YamlText {
     return { tree: undefined, diagnostics: reader.diagnostics };
   }
 }
+
+/** The package speaks of functions of its own. */
+const secondDocument = [
+  "a second document begins here, and a file has one",
+  "Take the line --- away, or give each document a file of its own.",
+] as const;
 
 /** Tells the counter of the lines up to a place: without the package's reading it knows none. */
 function noteLines(source: string, end: number, lines: LineCounter): void {

@@ -170,6 +170,14 @@ function isThere(path: string): Promise<boolean> {
   );
 }
 
+/** There is nothing of the name of a backup. */
+export class NoSuchBackup extends LogError {
+  constructor(directory: string, cause: unknown) {
+    const message = `${directory} is not there; name the directory that muster backup has made`;
+    super(message, { definite: true, cause });
+  }
+}
+
 /** What is in a backup, compared with its hashes (A2). @throws LogError (definite) */
 export async function readBackup(directory: string): Promise<BackupList> {
   const wrong = (why: string): LogError => new LogError(why, { definite: true });
@@ -181,9 +189,7 @@ export async function readBackup(directory: string): Promise<BackupList> {
     list = Object(JSON.parse(text)) as BackupList;
   } catch (error) {
     const why = errorText(error);
-    if (!(await isThere(directory))) {
-      throw wrong(`${directory} is not there; name the directory that muster backup has made`);
-    }
+    if (!(await isThere(directory))) throw new NoSuchBackup(directory, error);
     throw wrong(`${directory} is no backup of Muster, or is damaged (${why})`);
   }
   if (list.format > backupFormats.several) {

@@ -34,7 +34,7 @@ export { closest } from "./suggest.ts";
 export { type TableRows, tableRows } from "./table-rows.ts";
 export { findCycles } from "./validate.ts";
 export { checkShape } from "./yaml/check.ts";
-export type { FieldType, RecordType } from "./yaml/fields.ts";
+export type { FieldType, RecordType, TextType } from "./yaml/fields.ts";
 export { Findings } from "./yaml/findings.ts";
 export { yamlDepthMax, yamlMarksMax, yamlNodesMax, yamlOpenMax } from "./yaml/limits.ts";
 export { printYaml } from "./yaml/print.ts";

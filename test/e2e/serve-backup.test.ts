@@ -216,6 +216,8 @@ describe("muster backup and restore", () => {
     ]);
     const none = await run("restore", from, "--log", `sqlite:${join(to, "log")}`);
     expect([none.code, none.stderr]).toEqual([65, expect.stringContaining("is no backup")]);
+    const absent = await run("restore", join(bad, "absent"), "--log", `sqlite:${join(to, "log")}`);
+    expect([absent.code, absent.stderr]).toEqual([66, expect.stringContaining("is not there; ")]);
     const other = await run("restore", directory, "--log", "nats://127.0.0.1:1");
     expect([other.code, other.stderr]).toEqual([64, expect.stringContaining("--log sqlite:FILE")]);
     const memory = await run("backup", join(bad, "m"), "--log", "memory");

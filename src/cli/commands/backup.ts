@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // `muster backup` and `muster restore`: a log with its topics and snapshots, as of one moment, in a
 // directory; also while servers use it. Nothing that is there is written over.
-// Exit status: 0 done, 1 it cannot be done, 64 wrong names, 65 the backup is damaged or newer.
+// Exit status: 0 done, 1 it cannot be done, 64 wrong names, 65 the backup is damaged or newer, 66
+// it is not there.
 import { resolve } from "node:path";
-import { type BackupList, logsOf, makeBackup, readBackup } from "../../engine/backup.ts";
+import { type BackupList, logsOf, makeBackup, NoSuchBackup, readBackup } from "../../engine/backup.ts";
 import { LogError } from "../../engine/log.ts";
 import { maskNatsName } from "../../engine/nats-place.ts";
 import { fileOf, isKeptLog, isSharedLog, natsPlace } from "../../engine/open-log.ts";
@@ -95,6 +96,7 @@ async function guarded<T>(status: number, act: () => Promise<T>): Promise<T> {
     return await act();
   } catch (error) {
     if (!(error instanceof LogError)) throw error;
-    throw new CommandError(status, error.message);
+    const isMissing = error instanceof NoSuchBackup;
+    throw new CommandError(isMissing ? exitCodes.noInput : status, error.message);
   }
 }

@@ -2,7 +2,6 @@
 // `muster serve --config FILE`: YAML with the words of the options. Everything that is wrong is
 // told at once, each with its line; what the command line says beside it comes on top of it: a
 // single value in place of the file's, a list behind it.
-import { closeSync, openSync, readSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { parseYamlText } from "../../boss/index.ts";
 import {
@@ -19,7 +18,7 @@ import {
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError } from "../io.ts";
 import { readLogName } from "../log-name.ts";
-import { reasonOf } from "../source-file.ts";
+import { readConfigText } from "./config-text.ts";
 import { parseBelow } from "./serve-below.ts";
 import { serveType } from "./serve-fields.ts";
 import { isGnunetDoor, parseGnunetAllow, parseGnunetListen } from "./serve-gnunet.ts";
@@ -130,13 +129,8 @@ export function readServeConfig(file: string): ServeSettings {
  * @throws CommandError when it cannot be read
  */
 export function inspectServeConfig(file: string, given?: ServeSettings): ServeConfig {
-  let source: string;
-  try {
-    // One more than may be: the parser says that it is too long.
-    source = readAtMost(file, fileBytesMax + 1);
-  } catch (error) {
-    throw new CommandError(exitCodes.noInput, `cannot read ${file}: ${reasonOf(error)}`);
-  }
+  // One more than may be: the parser says that it is too long.
+  const source = readConfigText(file, fileBytesMax + 1);
   const { tree, diagnostics } = parseYamlText(source, file);
   const findings = new Findings();
   // A file of nothing but comments asks for nothing.
@@ -182,23 +176,6 @@ function findUnsound(
   const isThere = (key: string): boolean => entries.some((entry) => entry.key === key);
   const names = keys.filter((key) => wrong.has(key) || (isMistaken && !isThere(key)));
   return names.map((key) => camelCase(key) as SettingName);
-}
-
-/** A device has no end, and a file that is no configuration may not fit in memory. */
-function readAtMost(file: string, bytesMax: number): string {
-  const descriptor = openSync(file, "r");
-  try {
-    const bytes = Buffer.alloc(bytesMax);
-    let length = 0;
-    while (length < bytesMax) {
-      const count = readSync(descriptor, bytes, length, bytesMax - length, null);
-      if (count === 0) break;
-      length += count;
-    }
-    return bytes.toString("utf8", 0, length);
-  } finally {
-    closeSync(descriptor);
-  }
 }
 
 /** The file's settings with those of the command line on top. */

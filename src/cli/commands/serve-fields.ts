@@ -8,18 +8,23 @@ import {
   type FieldType,
   type JsonSchema,
   type RecordType,
+  type TextType,
 } from "../../experiment/index.ts";
 
-const text: FieldType = {
+const text: TextType = {
   kind: "text",
   what: "text of one line",
   pattern: "^[^\\u0000\\n\\r]+$",
 };
 const file: FieldType = { kind: "text", what: "a path", pattern: "^[^\\u0000\\n\\r]+$" };
-const texts: FieldType = {
-  kind: "either",
-  options: [text, { kind: "list", of: text, min: 1, max: 1_000 }],
-};
+const texts = textsOf(text);
+
+/** One, or a list of them. */
+function textsOf(of: TextType): FieldType {
+  return { kind: "either", options: [of, { kind: "list", of, min: 1, max: 1_000 }] };
+}
+
+const doors = textsOf({ ...text, kindHint: "Say which door: http=8470, http=127.0.0.1:8470." });
 
 /** A value that needs no quotes stays what it is in a file; the largest is what a number holds. */
 const limitValue: FieldType = { kind: "integer", min: 1, max: Number.MAX_SAFE_INTEGER };
@@ -47,7 +52,7 @@ export const serveType: RecordType = {
       type: { kind: "choice", values: ["boss", "ops"] },
       about: "boss: experiments and boss's own bus; ops: users' events; both when absent",
     },
-    listen: { type: texts, about: "Doors to open: http=127.0.0.1:8470, or a list of them" },
+    listen: { type: doors, about: "Doors to open: http=127.0.0.1:8470, or a list of them" },
     allow: { type: texts, about: "Who may come to doors of a kind: syncd=10.0.0.0/8" },
     "redirect-events": { type: texts, about: "Connections to pass on: 192.0.2.1:2917=ops:2917" },
     log: { type: text, about: "Log of the core: memory, sqlite:FILE or nats://HOST:PORT" },

@@ -67,8 +67,11 @@ export function parseListen(text: string): Listen {
   if (!isEdge(edge)) {
     const others = ["gnunet", "gnunet-barrier", "controllers"];
     const names = [...Object.keys(doorFacts), ...others].join(", ");
-    const message = `--listen ${text}: there is no such door; the doors are ${names}`;
-    throw new CommandError(exitCodes.usage, message);
+    const isPlace = /^(?:[\d.:]|\[|localhost$)/.test(place);
+    const why = isPlace
+      ? `it is not said which door; give DOOR=ADDRESS:PORT, such as http=${withPort(place)}`
+      : "there is no such door";
+    throw new CommandError(exitCodes.usage, `--listen ${text}: ${why}; the doors are ${names}`);
   }
   const { port: usualPort, settings: known } = doorFacts[edge];
   const wrong = (why: string): CommandError => {
@@ -88,6 +91,12 @@ export function parseListen(text: string): Listen {
     throw new CommandError(exitCodes.usage, message);
   }
   return { edge, host: named, port, ...read };
+}
+
+/** A place as it may stand behind the name of the http door. */
+function withPort(place: string): string {
+  if (isIP(place) === 6) return `[${place}]:${defaultHttpPort}`;
+  return place.replace(/^:/, "");
 }
 
 /** One `--allow`: who may come to all doors of a kind. */

@@ -12,6 +12,7 @@ import {
   nodeKeyPattern,
   type RecordType,
   type ScalarType,
+  type TextType,
 } from "./fields.ts";
 import type { Findings } from "./findings.ts";
 import { type DocumentNode, describeKind, type MapNode } from "./tree.ts";
@@ -127,17 +128,16 @@ function choiceFault(
   return { code: "YAML_CHOICE", message: `${what} cannot be ${JSON.stringify(node.text)}`, hint };
 }
 
-function textFault(
-  node: DocumentNode,
-  type: { readonly what: string; readonly pattern?: string },
-  what: string,
-): Fault | undefined {
+function textFault(node: DocumentNode, type: TextType, what: string): Fault | undefined {
   const text = node.kind === "list" || node.kind === "map" ? undefined : node.text;
   const isRight =
     type.pattern === undefined || (text !== undefined && new RegExp(type.pattern).test(text));
   // Quotes alone make no text right that has not its form.
   const wanted = isRight || text === undefined ? textWanted(type.what) : type.what;
-  if (node.kind !== "text") return kindFault(node, what, wanted);
+  if (node.kind !== "text") {
+    const { kindHint: hint } = type;
+    return { ...kindFault(node, what, wanted), ...(hint === undefined ? {} : { hint }) };
+  }
   if (isRight) return undefined;
   const code = type.what.startsWith("a name") ? "YAML_NAME" : "YAML_TEXT";
   // A message is one line, whatever the text is.

@@ -17,13 +17,21 @@ export const routings: readonly Routing[] = [
 
 /** What a value that is no list and no map may be. */
 export type ScalarType =
-  | { readonly kind: "text"; readonly what: string; readonly pattern?: string }
+  | TextType
   | { readonly kind: "quantity"; readonly quantity: keyof typeof quantityPatterns }
   | { readonly kind: "integer"; readonly min: number; readonly max: number }
   | { readonly kind: "boolean" }
   | { readonly kind: "choice"; readonly values: readonly string[] }
   /** Text, number or boolean, taken as it is written. */
   | { readonly kind: "scalar" };
+
+export interface TextType {
+  readonly kind: "text";
+  readonly what: string;
+  readonly pattern?: string;
+  /** What to write where it is no text, and quotes alone do not make it right. */
+  readonly kindHint?: string;
+}
 
 /** What may stand as a value. */
 export interface ListType {

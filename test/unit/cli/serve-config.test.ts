@@ -2,11 +2,21 @@
 // Goal: a configuration file of muster serve says what its options say, in the same words, and
 // whatever is wrong in it is told with its line. Method: files in a directory of the test, the
 // published schema, the options of the command as it has them.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync, spawn } from "node:child_process";
+import {
+  closeSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { readConfigText } from "../../../src/cli/commands/config-text.ts";
 import {
   inspectServeConfig,
   overlay,
@@ -174,6 +184,11 @@ ops-port: 2222
     ["name: a b", "1:7: error[", "a name"],
     ["name: a\nname: b", "2:1: error[YAML_DUPLICATE_KEY]", "line 1"],
     ["listen: [http", "error[YAML_SYNTAX]", "serve.yaml"],
+    ["listen: 8470", "1:9: error[YAML_KIND]", "Say which door: http=8470"],
+    ["listen:\n  http: 8470", "2:3: error[YAML_KIND]", "Say which door: http=8470"],
+    ["listen: ':8470'", "1:9: error[SERVE_VALUE]: :8470: it is not said", "such as http=8470;"],
+    ["listen: ::1", "1:9: error[SERVE_VALUE]: ::1: it is not said", "such as http=[::1]:8470;"],
+    ["listen: http\n---\nlisten: http", "2:1: error[YAML_SYNTAX]: a second", "a file of its own"],
     ["- http", "1:1: error[", "configuration"],
   ])("%j is refused at its place", (text, place, hint) => {
     expect(() => read(text)).toThrow(place);
@@ -183,6 +198,39 @@ ops-port: 2222
   it("tells all that is wrong at once, with the lines of the file", () => {
     const text = "listen: [ftp]\nallow: [x]\nlimit: {y: 1}\n";
     expect(() => read(text)).toThrow(/1:10: .*\n {4}1 \| listen: \[ftp\][\s\S]*2:9: [\s\S]*3:9: /);
+  });
+});
+
+describe("the text of a configuration", () => {
+  const limitMs = 60;
+  const readText = (file: string, waitMs: number): string => readConfigText(file, 100, waitMs);
+
+  it("is not waited for without end where nobody writes to a pipe, or not all of it", () => {
+    const pipe = join(directory, "pipe");
+    execFileSync("mkfifo", [pipe]);
+    const why = `cannot read ${pipe}: nobody has written all of it within 0.06 s`;
+    expect(() => readText(pipe, limitMs)).toThrow(why);
+    // One who has opened it at both ends is a writer.
+    const both = openSync(pipe, "r+");
+    writeSync(both, "drain: 3");
+    expect(() => readText(pipe, limitMs)).toThrow(why);
+    closeSync(both);
+  });
+
+  it("may come on a pipe, later and in pieces", () => {
+    const pipe = join(directory, "later");
+    execFileSync("mkfifo", [pipe]);
+    const script = 'sleep 0.1; { echo "name: a"; sleep 0.1; echo "drain: 3"; } >"$1"';
+    spawn("sh", ["-c", script, "sh", pipe], { stdio: "ignore" });
+    expect(readText(pipe, 60_000)).toBe("name: a\ndrain: 3\n");
+  });
+
+  it("is cut where it is too long, and may be nothing", () => {
+    expect([readText("/dev/zero", limitMs).length, readText("/dev/null", limitMs)]).toEqual([
+      100,
+      "",
+    ]);
+    expect(() => readText(directory, limitMs)).toThrow("it is a directory");
   });
 });
 

@@ -155,7 +155,7 @@ events:
     ["nodes: { <<: 5 }\n", "1:10 YAML_MERGE"],
     ["nodes: { ? [a] : b }\n", "YAML_KEY"],
     ["", "1:1 YAML_EMPTY"],
-    ["nodes: [a]\n---\nnodes: [b]\n", "YAML_SYNTAX"],
+    ["nodes: [a]\n---\nnodes: [b]\n", "2:1 YAML_SYNTAX"],
     ["nodes: { a_b: }\n", "1:10 YAML_NAME"],
     ["nodes: { ops: }\n", "1:10 YAML_NAME"],
     ["nodes: [a, a]\n", "1:12 YAML_NAME_TAKEN"],
