@@ -2,16 +2,21 @@
 // Why no WebSocket to a server came about, for commands that take --ca and --cert, or MUSTER_CA and
 // MUSTER_CERT: whether anybody answers there at all, and what to do about it. Pure.
 
+import { whoAnswers } from "../client/connection-failure.ts";
+
 /** @returns a sentence that begins small; it names `url` by its host and port */
 export function describeDialFailure(
   url: Pick<URL, "host" | "hostname" | "protocol">,
-  { code, message }: { readonly code?: string | undefined; readonly message: string },
+  error: { readonly code?: string | undefined; readonly message: string },
 ): string {
+  const { code, message } = error;
   const told = `(${code ?? message})`;
   const isTls = url.protocol === "wss:" || url.protocol === "https:";
   const answers = (what: string): string => `a server answers at ${url.host}, ${what} ${told}`;
   const advice = isTls ? tlsAdvice(url.hostname, code ?? "") : undefined;
   if (advice !== undefined) return answers(advice);
+  const who = whoAnswers(error);
+  if (who !== undefined) return `${who} answers at ${url.host}; ${prints}, with its port`;
   if (/^Unexpected server response/.test(message)) {
     return answers("but no http door of muster serve; give the URL that it prints");
   }
@@ -21,8 +26,10 @@ export function describeDialFailure(
   }
   if (url.host !== url.hostname) return `no server answers at ${url.host} ${told}`;
   const port = `port ${isTls ? 443 : 80} of ${url.host}`;
-  return `no server answers at ${port} ${told}; give the URL that muster serve prints, with its port`;
+  return `no server answers at ${port} ${told}; ${prints}, with its port`;
 }
+
+const prints = "give the URL that muster serve prints";
 
 /** undefined for what is no matter of TLS. */
 function tlsAdvice(name: string, code: string): string | undefined {

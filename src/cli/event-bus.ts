@@ -2,6 +2,7 @@
 // How a command reaches the bus of events, and what it says of itself there.
 import { networkInterfaces } from "node:os";
 import { WebSocket } from "ws";
+import { whoAnswers } from "../client/connection-failure.ts";
 import { eventPorts, hostOf, resolveEventAddress } from "../client/event-address.ts";
 import type { ConnectedBus } from "../client/event-connection.ts";
 import { eventClientTime } from "../client/event-limits.ts";
@@ -123,6 +124,11 @@ function protocols(): string[] {
 
 function describeFailure(url: string, error: NodeJS.ErrnoException, option: string): BusError {
   const where = hostOf(url);
+  const who = whoAnswers(error);
+  if (who !== undefined) {
+    const help = `${option} and MUSTER_EVENTS name another`;
+    return new BusError("unavailable", `${who} answers at ${where}, and no bus; ${help}`);
+  }
   if (error.message.startsWith("Unexpected server response")) {
     const help = "is it a door of Muster, and does it take MUSTER_TOKEN?";
     return new BusError("refused", `${where} opens no bus: ${error.message}; ${help}`);

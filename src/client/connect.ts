@@ -31,11 +31,14 @@ export async function connect(
   let cancel: () => void = () => undefined;
   const late = new Promise<never>((_, reject) => {
     cancel = platform.after(connectTimeoutMs, () => {
-      const { lastFailure } = session;
+      const { lastFailure, isOtherServer } = session;
       const why = lastFailure === undefined ? "" : ` (${lastFailure})`;
       const where = `at ${[url].flat().join(", ")} within ${connectTimeoutMs} ms${why}`;
-      const message = `no server answers ${where}; start one with: muster serve --listen http`;
-      reject(new MusterError("unavailable", message));
+      const advice = isOtherServer
+        ? "give the URL that muster serve prints for its http door"
+        : "start one with: muster serve --listen http";
+      const who = isOtherServer ? "no muster serve" : "no server";
+      reject(new MusterError("unavailable", `${who} answers ${where}; ${advice}`));
     });
   });
   try {

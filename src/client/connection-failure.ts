@@ -4,8 +4,10 @@
 
 export interface ConnectionFailure {
   readonly text: string;
-  /** The two ends do not agree about TLS: they will not agree the next time either. */
+  /** The two ends will not understand each other the next time either. */
   readonly isFinal: boolean;
+  /** Somebody answers, who is no server of ours. */
+  readonly isOther: boolean;
 }
 
 /** @param event what a WebSocket calls `onerror` with; undefined when it says nothing. */
@@ -15,15 +17,54 @@ export function describeFailure(event: unknown): ConnectionFailure | undefined {
   // The reason is at the end of the chain: "fetch failed", because of ..., because of ...
   for (let depth = 0; depth < 4 && found !== undefined; depth += 1) {
     const [message, code] = [fieldOf(found, "message"), fieldOf(found, "code")];
-    if (typeof message === "string" && message !== "") text = message;
+    const other = describeOther(found);
+    if (other !== undefined) return other;
+    if (typeof message === "string" && message !== "") text = withoutLibrary(message);
     else if (typeof code === "string") text = code;
     if (typeof code === "string") {
       const advice = adviceOf(code);
-      if (advice !== undefined) return { text: `${text} (${code}); ${advice}`, isFinal: true };
+      const isFinal = advice !== undefined;
+      if (isFinal) return { text: `${text} (${code}); ${advice}`, isFinal, isOther: false };
     }
     found = fieldOf(found, "cause");
   }
-  return text === "" ? undefined : { text, isFinal: false };
+  return text === "" ? undefined : { text, isFinal: false, isOther: false };
+}
+
+/** By their first words, which they say unasked. */
+const greetings: readonly (readonly [start: string, who: string])[] = [
+  ["INFO {", "a NATS server"],
+  ["SSH-", "an SSH server"],
+];
+
+/** @returns who has answered, if it was not in HTTP. */
+export function whoAnswers(error: unknown): string | undefined {
+  const code = fieldOf(error, "code");
+  if (typeof code !== "string" || !code.startsWith("HPE_")) return undefined;
+  const bytes = fieldOf(error, "rawPacket");
+  const said = bytes instanceof Uint8Array ? latin1(bytes.subarray(0, 16)) : "";
+  const known = greetings.find(([start]) => said.startsWith(start));
+  return known?.[1] ?? "something that speaks no HTTP";
+}
+
+/** What a server that opens no WebSocket there answers; others may be ours, or say when it is. */
+const noSocket = /^Unexpected server response: (200|30\d|400|404|405|426|501)$/;
+
+function describeOther(error: unknown): ConnectionFailure | undefined {
+  const who = whoAnswers(error);
+  const advice = "give the URL that muster serve prints for its http door";
+  if (who !== undefined) {
+    return { text: `${who} answers there; ${advice}`, isFinal: true, isOther: true };
+  }
+  const [, status] = noSocket.exec(String(fieldOf(error, "message"))) ?? [];
+  if (status === undefined) return undefined;
+  const text = `an HTTP server answers ${status}: it is no muster serve, or the path is another`;
+  return { text, isFinal: false, isOther: true };
+}
+
+/** What OpenSSL says has its places in it, and a line of its own. */
+function withoutLibrary(message: string): string {
+  return /:SSL routines:[^:]*:([^:\n]+)/.exec(message)?.[1] ?? message;
 }
 
 /** What to do about an error of TLS; undefined for other errors. */
@@ -50,4 +91,8 @@ function fieldOf(value: unknown, name: string): unknown {
   return typeof value === "object" && value !== null
     ? (value as Readonly<Record<string, unknown>>)[name]
     : undefined;
+}
+
+function latin1(bytes: Uint8Array): string {
+  return String.fromCharCode(...bytes);
 }

@@ -133,6 +133,11 @@ export class Session implements Requester, AsyncDisposable {
     return this.#lastFailure?.text;
   }
 
+  /** Whether somebody else than a server of ours answered then. */
+  get isOtherServer(): boolean {
+    return this.#lastFailure?.isOther === true;
+  }
+
   /** What the session's token lets it do. */
   get role(): SessionGrant["role"] | undefined {
     return this.#grant?.role;
