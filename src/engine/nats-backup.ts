@@ -17,7 +17,8 @@ import {
   type SavedLog,
 } from "./backup.ts";
 import { type LogClock, LogError } from "./log.ts";
-import { closeNats, connectNats, type NatsLink } from "./nats-connection.ts";
+import { closeNats } from "./nats-calls.ts";
+import { connectNats, type NatsLink } from "./nats-connection.ts";
 import { natsBackupChunkBytes, natsBackupSilenceMs } from "./nats-limits.ts";
 import { type NatsPlace, placeOfShard } from "./nats-place.ts";
 import { openNatsSnapshots } from "./nats-snapshots.ts";

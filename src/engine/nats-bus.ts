@@ -44,7 +44,8 @@ import {
   type StreamStand,
   standOf,
 } from "./nats-bus-stream.ts";
-import { closeNats, connectNats, type NatsLink } from "./nats-connection.ts";
+import { closeNats } from "./nats-calls.ts";
+import { connectNats, type NatsLink } from "./nats-connection.ts";
 import { NatsFeed, type NatsFeedOptions } from "./nats-feed.ts";
 import { natsAckMs } from "./nats-limits.ts";
 import { addressPart, encodeNotification } from "./nats-notification.ts";

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT
-// The first call of the client of NATS: whether what listens there speaks NATS at all, and the end
-// of what the client leaves when it does not. A server of NATS speaks first and says INFO.
+// The calls of the client of NATS: whether what listens there speaks NATS at all, and the end of
+// the sockets that the client leaves open. A server of NATS speaks first and says INFO.
+//
+//   C1. The client leaves open the socket of a call to which nothing was said, the first one or
+//       one by which it comes back; it would keep a thread or process that has done its work. There
+//       is no public word for it: sockets are seen as Node makes them, in whose name they are made.
 import { AsyncLocalStorage } from "node:async_hooks";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import type { Socket } from "node:net";
@@ -22,35 +26,61 @@ export class NoGreeting extends Error {
   }
 }
 
-/** What calls are made in whose name; others may be made at the same time. */
-const callers = new AsyncLocalStorage<Socket[]>();
+/** In whose name calls are made; others may be made at the same time. */
+const callers = new AsyncLocalStorage<Calls>();
+/** What Node says of each socket that calls. */
+const madeChannel = "net.client.socket";
 
-/**
- * Connects. What fails leaves no socket behind: the client leaves the one open at which nothing was
- * said, and it would keep the process. @throws NoGreeting, or what the client throws
- */
-export async function callNats(options: ConnectionOptions): Promise<NatsConnection> {
-  const sockets: Socket[] = [];
-  let isConnected = false;
-  const note = (message: unknown): void => {
-    if (callers.getStore() === sockets) sockets.push((message as { socket: Socket }).socket);
+/** The sockets of one connection, in the order of its calls. */
+class Calls {
+  /** All until it is connected; then those that are not closed. */
+  sockets: readonly Socket[] = [];
+  isConnected = false;
+  readonly #note = (message: unknown): void => {
+    if (callers.getStore() !== this) return;
+    const { socket } = message as { readonly socket: Socket };
+    const kept = this.sockets.filter(({ destroyed }) => !(this.isConnected && destroyed));
+    this.sockets = [...kept, socket];
   };
-  subscribe("net.client.socket", note);
+
+  constructor() {
+    subscribe(madeChannel, this.#note);
+  }
+
+  /** C1. */
+  end(): void {
+    unsubscribe(madeChannel, this.#note);
+    for (const socket of this.sockets) socket.destroy();
+  }
+}
+
+const callsOf = new WeakMap<NatsConnection, Calls>();
+
+/** Closes it for good. C1 */
+export async function closeNats(connection: NatsConnection): Promise<void> {
+  await connection.close();
+  callsOf.get(connection)?.end();
+}
+
+/** Connects. What fails leaves no socket behind. @throws NoGreeting, or what the client throws */
+export async function callNats(options: ConnectionOptions): Promise<NatsConnection> {
+  const calls = new Calls();
   try {
-    const connection = await callers.run(sockets, () => connect(options));
-    isConnected = true;
+    const connection = await callers.run(calls, () => connect(options));
+    callsOf.set(connection, calls);
+    calls.isConnected = true;
     return connection;
   } catch (error) {
     // Who was busy when time was up has yet to hear that the call was taken.
     await delay(1);
+    const { sockets } = calls;
     const isSilent = saidNothing(sockets, errorText(error));
     const isOther = /unexpected response from server/i.test(errorText(error));
     if (isSilent || isOther) throw new NoGreeting(isSilent, error);
     const isOpening = sockets.at(-1)?.readyState === "opening";
     throw isOpening ? new Error("the connection timed out", { cause: error }) : error;
   } finally {
-    if (!isConnected) for (const socket of sockets) socket.destroy();
-    unsubscribe("net.client.socket", note);
+    if (!calls.isConnected) calls.end();
   }
 }
 

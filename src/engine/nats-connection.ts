@@ -2,7 +2,7 @@
 // One connection to NATS: whether what answers there will do, and in which words it is said when it
 // will not. Comes back by itself when a broker is gone; what that means for appends and readers is
 // nats-log.ts's business.
-import { isIP, type Socket } from "node:net";
+import { isIP } from "node:net";
 import { checkServerIdentity as checkIdentity } from "node:tls";
 import { type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
 import {
@@ -15,7 +15,7 @@ import {
 } from "@nats-io/transport-node";
 import { errorText } from "../core/text.ts";
 import { LogError } from "./log.ts";
-import { callNats, NoGreeting } from "./nats-calls.ts";
+import { callNats, closeNats, NoGreeting } from "./nats-calls.ts";
 import {
   natsCommandBytesMax,
   natsConnectMs,
@@ -62,19 +62,6 @@ export async function connectNats(
 /** For a question that another connection gets no answer to; it does not come back. */
 export function connectOnce(place: NatsPlace): Promise<NatsConnection> {
   return callNats({ ...connectionOptions(place), reconnect: false, maxReconnectAttempts: 0 });
-}
-
-/**
- * The client leaves the socket open with which it is calling a broker that takes calls and says
- * nothing; it would keep a thread or process that has done its work. There is no public word for
- * it; a test fails when the client calls it otherwise.
- */
-export async function closeNats(connection: NatsConnection): Promise<void> {
-  const { protocol } = connection as unknown as {
-    readonly protocol?: { readonly transport?: { readonly socket?: Pick<Socket, "destroy"> } };
-  };
-  await connection.close();
-  protocol?.transport?.socket?.destroy();
 }
 
 /**

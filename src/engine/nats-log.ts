@@ -15,8 +15,9 @@ import { headers, type MsgHdrs } from "@nats-io/transport-node";
 import type { Entry, LogEntry } from "../core/command.ts";
 import { errorText } from "../core/text.ts";
 import { type Log, type LogClock, LogError, type LogExamined, type LogReader } from "./log.ts";
+import { closeNats } from "./nats-calls.ts";
 import { examineNats, snapshotsOf, topicsOf } from "./nats-care.ts";
-import { closeNats, connectNats, isOlder, type NatsLink } from "./nats-connection.ts";
+import { connectNats, isOlder, type NatsLink } from "./nats-connection.ts";
 import { cutEntry } from "./nats-entry.ts";
 import {
   natsAckMs,

@@ -8,8 +8,9 @@ import { headers } from "@nats-io/transport-node";
 import type { PayloadRef } from "../core/command.ts";
 import { errorText } from "../core/text.ts";
 import { type LogClock, LogError } from "./log.ts";
+import { closeNats } from "./nats-calls.ts";
 import { topicsOf } from "./nats-care.ts";
-import { closeNats, connectNats, type NatsLink } from "./nats-connection.ts";
+import { connectNats, type NatsLink } from "./nats-connection.ts";
 import {
   natsAckMs,
   natsDeletionsMax,

@@ -5,7 +5,8 @@
 // comes; what has no majority of its brokers looks the same.
 import type { NatsConnection } from "@nats-io/transport-node";
 import { errorText } from "../core/text.ts";
-import { closeNats, connectOnce } from "./nats-connection.ts";
+import { closeNats } from "./nats-calls.ts";
+import { connectOnce } from "./nats-connection.ts";
 import type { NatsPlace } from "./nats-place.ts";
 
 /** How long it may take to answer, milliseconds. */

@@ -15,8 +15,9 @@ import {
   type SnapshotMessages,
   type StoredMessage,
 } from "./message-snapshots.ts";
+import { closeNats } from "./nats-calls.ts";
 import { snapshotsOf } from "./nats-care.ts";
-import { closeNats, connectNats, type NatsLink } from "./nats-connection.ts";
+import { connectNats, type NatsLink } from "./nats-connection.ts";
 import { natsAckMs } from "./nats-limits.ts";
 import { askUntilLed } from "./nats-patience.ts";
 import type { NatsPlace } from "./nats-place.ts";
