@@ -2,6 +2,7 @@
 // Names the commands of events and their options: `muster event send`, `ls`, `cancel` ... Each
 // command's code is loaded only when it is called.
 import { type Command, InvalidArgumentError } from "commander";
+import { eventInstantForms } from "../event-instant.ts";
 import type { EventTlsArguments } from "../event-party.ts";
 import { processIo, withJsonFailure } from "../io.ts";
 import type { EventSendArguments } from "./event-send.ts";
@@ -40,7 +41,7 @@ function addSend(event: Command, setExit: SetExit): void {
     .argument("<object>", "program, link, traffic generator, node, sequence, timeline, group ...")
     .argument("<event>", "start, stop, run, set, up, down ...")
     .argument("[args...]", "key=value of the event")
-    .option("--at <time>", "now, +SECONDS, or [[[[yy]mm]dd]HH]MMss in local time", "now")
+    .option("--at <time>", eventInstantForms, "now")
     .option("--timeline <name>", "append it to a timeline or sequence instead")
     .option("--wait", "wait until it is completed, and fail if that was with an error", false)
     .option("--timeout <s>", "with --wait: give up after so many seconds; 0: never", seconds, 0);
@@ -64,7 +65,7 @@ function addAt(event: Command, setExit: SetExit): void {
     .command("at")
     .description("plan an event of an experiment for a time; send --at with the time first")
     .argument("<id>", "pid/eid, or eid where only one project has it")
-    .argument("<time>", "now, +SECONDS, or [[[[yy]mm]dd]HH]MMss in local time")
+    .argument("<time>", eventInstantForms)
     .argument("<object>", "program, link, traffic generator, node, sequence, timeline, group ...")
     .argument("<event>", "start, stop, run, set, up, down ...")
     .argument("[args...]", "key=value of the event");
@@ -116,7 +117,7 @@ function addEdit(event: Command, setExit: SetExit): void {
     .description("change the time or the arguments of an event that has not fired")
     .argument("<id>", "pid/eid, or eid where only one project has it")
     .argument("<number>", "of the event, as in muster event ls", eventNumber)
-    .option("--at <time>", "now, +SECONDS, @SECONDS after time 0, or [[[[yy]mm]dd]HH]MMss")
+    .option("--at <time>", `@SECONDS after time 0, ${eventInstantForms}`)
     .option("--args <words...>", "key=value, in place of all that it has");
   addPlace(command).action(
     async (

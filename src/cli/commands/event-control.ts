@@ -10,11 +10,12 @@ import {
   type EventList,
   listEvents,
 } from "../../client/event-control.ts";
-import { type EventTime, parseEventTime } from "../../client/event-time.ts";
+import type { EventTime } from "../../client/event-time.ts";
 import { describeOversize, formatEventArguments } from "../../client/event-words.ts";
 import type { EventInstant } from "../../core/agenda/commands.ts";
 import type { ControlRequest, ListedEvent } from "../../wire/event/control.ts";
 import { type EventWorld, eventWorld, senderAddress, splitTime } from "../event-bus.ts";
+import { eventInstantForms, parseEventInstant } from "../event-instant.ts";
 import { describeAway, describeFailure } from "../event-outcome.ts";
 import {
   type EventParty,
@@ -26,7 +27,6 @@ import {
 } from "../event-party.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError, type CommandIo } from "../io.ts";
-import { localCalendar } from "../local-calendar.ts";
 import { formatInstant, formatTable, harmless } from "../output.ts";
 
 export interface EventControlArguments extends EventPartyArguments {
@@ -169,13 +169,13 @@ function describeDone({ result, eventUs }: ControlOutcome & { kind: "done" }): s
   return `${result === "already-fired" ? "already fired" : result}${at}`;
 }
 
-/** `now`, `+S`, a local time, or `@S`: seconds after time 0. @throws CommandError */
+/** What `--at` takes, or `@S`: seconds after time 0. @throws CommandError */
 function readInstant(text: string, now: EventTime): EventInstant {
   const [, seconds] = /^@(\d{1,9}(?:\.\d{1,6})?)$/.exec(text) ?? [];
   if (seconds !== undefined) return { kind: "at", us: Math.round(Number(seconds) * 1_000_000) };
-  const at = parseEventTime(text, now, localCalendar);
+  const at = parseEventInstant(text, now);
   if (at === undefined) {
-    const forms = "now, +SECONDS, @SECONDS after time 0, or [[[[yy]mm]dd]HH]MMss in local time";
+    const forms = `@SECONDS after time 0, ${eventInstantForms}`;
     throw new CommandError(exitCodes.usage, `--at ${text}: it is ${forms}`);
   }
   const inUs = (at.seconds - now.seconds) * 1_000_000 + at.microseconds - now.microseconds;

@@ -4,7 +4,6 @@
 import type { EventCredentials } from "../../client/event-credentials.ts";
 import { eventClientTime } from "../../client/event-limits.ts";
 import { type EventRequest, type SendOutcome, sendEvent } from "../../client/event-request.ts";
-import { parseEventTime } from "../../client/event-time.ts";
 import {
   describeOversize,
   formatEventArguments,
@@ -13,6 +12,7 @@ import {
 import { closest } from "../../experiment/suggest.ts";
 import { eventTypes } from "../../wire/event/names.ts";
 import { type EventWorld, eventWorld, senderAddress, splitTime } from "../event-bus.ts";
+import { eventInstantForms, parseEventInstant } from "../event-instant.ts";
 import { describeAway, describeOutcome, describeSlow } from "../event-outcome.ts";
 import {
   type EventParty,
@@ -24,7 +24,6 @@ import {
 } from "../event-party.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError, type CommandIo } from "../io.ts";
-import { localCalendar } from "../local-calendar.ts";
 import { harmless } from "../output.ts";
 
 export interface EventSendArguments extends EventPartyArguments {
@@ -78,12 +77,11 @@ function readRequest(
     const hint = near === undefined ? "docs/man/tevc.1.md lists them" : `did you mean ${near}?`;
     throw usage(`there is no event ${word}; ${hint}`);
   }
-  const at = parseEventTime(time, splitTime(wallUs()), localCalendar);
+  const at = parseEventInstant(time, splitTime(wallUs()));
   if (at === undefined) {
-    const seconds = /^\+?(\d+(?:\.\d+)?)s?$/.exec(time)?.[1];
+    const seconds = /^(\d+(?:\.\d+)?)s?$/.exec(time)?.[1];
     const meant = seconds === undefined ? "" : `; +${seconds} is ${seconds} seconds from now`;
-    const forms = "now, +SECONDS, or [[[[yy]mm]dd]HH]MMss in local time";
-    throw usage(`--at ${time}: it is ${forms}${meant}`);
+    throw usage(`--at ${time}: it is ${eventInstantForms}${meant}`);
   }
   const args = formatEventArguments(words);
   const oversize = describeOversize(objname, args);

@@ -4,6 +4,7 @@
 // event.
 import { type Command, InvalidArgumentError } from "commander";
 import { formatLinkArgs } from "../../network/link-words.ts";
+import { eventInstantForms } from "../event-instant.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError, processIo, withJsonFailure } from "../io.ts";
 import { addPlace, type PlaceOptions } from "./event-commands.ts";
@@ -120,7 +121,7 @@ function addObject(command: Command): Command {
   return command
     .argument("<id>", "pid/eid, or eid where only one project has it")
     .argument("<link>", "a link or LAN of it, or a group of them")
-    .option("--at <time>", "now, +SECONDS, or [[[[yy]mm]dd]HH]MMss in local time", "now");
+    .option("--at <time>", eventInstantForms, "now");
 }
 
 interface LinkOrder {

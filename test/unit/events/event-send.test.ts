@@ -163,7 +163,7 @@ describe("muster event send", () => {
   test.each([
     [{ word: "strat" }, 64, "there is no event strat; did you mean START?"],
     [{ word: "explode" }, 64, "there is no event explode; docs/man/tevc.1.md lists them"],
-    [{ at: "later" }, 64, "--at later: it is now, +SECONDS"],
+    [{ at: "later" }, 64, "--at later: it is now, +SECONDS or such as +1m30s"],
     [{ at: "5s" }, 64, "in local time; +5 is 5 seconds from now"],
     [{ object: "x".repeat(128) }, 64, "objectNameBytesMax"],
     [{ id: "nobody" }, 66, "there is no experiment nobody in"],
