@@ -9,7 +9,7 @@ import { createCredentials, type EventCredentials } from "../client/event-creden
 import { splitExperiment } from "../client/event-words.ts";
 import { eventHash } from "../host/event-hash.ts";
 import { readEventServer } from "../testbed/event-server-file.ts";
-import { findEntrances, isRunNamed } from "../testbed/nodes/index.ts";
+import { findEntrances } from "../testbed/nodes/index.ts";
 import { BusError } from "../wire/event/bus.ts";
 import { readClientTls } from "./client-tls.ts";
 import { type EventWorld, eventAddress } from "./event-bus.ts";
@@ -17,6 +17,7 @@ import { findKey, keyFile, ownKeyFiles } from "./event-key.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { CommandError } from "./io.ts";
 import { findKeptRuns } from "./kept-runs.ts";
+import { besides, runsNamed, severalRuns } from "./living-runs.ts";
 
 /** Files for a server that speaks TLS. */
 export interface EventTlsArguments {
@@ -69,7 +70,7 @@ export function findParty(argv: EventPartyArguments): EventParty {
   }
   const names = run ?? splitExperiment(id);
   if (names === undefined) {
-    const message = `there is no experiment ${id} in ${state.path}; muster status lists those that are, any other is named pid/eid`;
+    const message = `there is no experiment ${id} in ${state.path}; muster status lists those that are, any other is named pid/eid${besides(findEntrances())}`;
     throw new CommandError(exitCodes.noInput, message);
   }
   const { pid, eid } = names;
@@ -82,14 +83,10 @@ export function findParty(argv: EventPartyArguments): EventParty {
  */
 function findLivingParty({ id, server }: EventPartyArguments): EventParty | undefined {
   if (server !== undefined || process.env["MUSTER_EVENTS"] !== undefined) return undefined;
-  const found = findEntrances().filter((one) => one.out !== undefined && isRunNamed(one, id));
+  const found = runsNamed(id).filter(({ out }) => out !== undefined);
   const [run] = found;
   if (run === undefined) return undefined;
-  if (found.length > 1) {
-    const names = found.map(({ experiment }) => experiment).join(", ");
-    const message = `${id} may be each of ${names}, which are under way; name one that runs once`;
-    throw new CommandError(exitCodes.usage, message);
-  }
+  if (found.length > 1) throw severalRuns(`${id} is several runs that are under way`, found);
   const names = splitExperiment(run.experiment);
   return names === undefined ? undefined : { ...names, directory: run.out };
 }
@@ -106,7 +103,8 @@ export function findCredentials(
   const name = `${pid}/${eid}`;
   if (found.kind === "unreadable") {
     const help = "is it up, or a run of yours under way? --key names the file of its key";
-    const message = `cannot read the key of ${name}, ${found.path}: ${found.reason}; ${help}`;
+    const living = directory === undefined && given === undefined ? findEntrances() : [];
+    const message = `cannot read the key of ${name}, ${found.path}: ${found.reason}; ${help}${besides(living)}`;
     throw new CommandError(exitCodes.noInput, message);
   }
   if (found.kind === "unusable") throw new CommandError(exitCodes.noInput, found.message);

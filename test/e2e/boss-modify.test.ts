@@ -291,7 +291,7 @@ describe("muster modify", () => {
     const swapped = await muster("modify", "short", file);
     expect(swapped.code).toBe(1);
     expect(swapped.stderr).toContain("is swapped and cannot be modified: it has no nodes");
-    expect((await muster("modify", "nobody", file)).code).toBe(1);
+    expect((await muster("modify", "nobody", file)).code).toBe(66);
     expect((await muster("modify", "short", join(files, "none.ns"))).code).toBe(66);
     const bad = await muster("modify", "short", experimentFile("bad", ["nonsense"]));
     expect(bad.code).toBe(65);

@@ -117,7 +117,7 @@ describe("muster up", () => {
     expect((await muster("up", join(state, "none.ns"))).code).toBe(66);
     expect((await muster("up", file, "--eid", "a/b")).code).toBe(64);
     const unknown = await muster("down", "nobody");
-    expect(unknown.code).toBe(1);
+    expect(unknown.code).toBe(66);
     expect(unknown.stderr).toContain("muster status lists them");
     expect((await statusOf("endless")).state).toBe("active");
   });

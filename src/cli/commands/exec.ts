@@ -18,13 +18,14 @@ import {
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError } from "../io.ts";
 import { findLastEnded } from "../kept-runs.ts";
+import { besides, severalRuns } from "../living-runs.ts";
 import { formatDuration } from "../output.ts";
 
 export interface ExecArguments {
   readonly node: string;
   /** Empty: a shell. */
   readonly command: readonly string[];
-  /** `pid/eid`, or eid. */
+  /** `pid/eid`, eid, the ID of a run or its directory. */
   readonly experiment?: string;
 }
 
@@ -110,19 +111,15 @@ export function chooseNode(
   lastEnded: LastEnded = () => "",
 ): NodeEntrance {
   const asked = runs.filter((run) => experiment === undefined || isRunNamed(run, experiment));
-  const having = asked.filter((run) => run.nodes.some(({ name }) => name === node));
-  const found = having.flatMap((run) => run.nodes.filter(({ name }) => name === node));
+  const found = asked.flatMap((run) => {
+    const entrance = run.nodes.find(({ name }) => name === node);
+    return entrance === undefined ? [] : [{ run, entrance }];
+  });
   const [first] = found;
-  if (first !== undefined && found.length === 1) return first;
-  const names = having.map((run) => run.experiment);
+  if (first !== undefined && found.length === 1) return first.entrance;
   if (first !== undefined) {
-    const which =
-      experiment === undefined
-        ? `several runs have a node ${node}: ${names.join(", ")}; name one with --experiment`
-        : new Set(names).size > 1
-          ? `${experiment} may be each of ${names.join(", ")}; name the project, too`
-          : `${experiment} runs ${found.length} times at once; end all but one`;
-    throw new CommandError(exitCodes.usage, which);
+    const having = found.map(({ run }) => run);
+    throw severalRuns(`several runs have a node ${node}; --experiment chooses one of`, having);
   }
   const away = asked.find(({ elsewhere = [] }) => elsewhere.includes(node));
   if (away !== undefined) {
@@ -134,7 +131,7 @@ export function chooseNode(
     asked.length > 0
       ? `no run of yours has a node ${node}; ${asked.map(describeRun).join("; ")}${lastEnded(node)}`
       : `no run of yours is under way${experiment === undefined ? "" : ` for ${experiment}`}` +
-        `${lastEnded(undefined)}; start one with muster run or muster up`;
+        `${lastEnded(undefined)}; start one with muster run or muster up${besides(runs)}`;
   throw new CommandError(exitCodes.notEntered, why);
 }
 

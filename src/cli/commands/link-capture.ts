@@ -16,6 +16,7 @@ import {
 } from "../../testbed/nodes/index.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError, type CommandIo } from "../io.ts";
+import { noSuchRun, severalRuns } from "../living-runs.ts";
 import { plural } from "../output.ts";
 import { CaptureFile } from "./capture-file.ts";
 import { askLinkDoor } from "./link-door-client.ts";
@@ -87,14 +88,8 @@ export function chooseEnd(
 ): End {
   const found = runs.filter((one) => isRunNamed(one, id));
   const [run] = found;
-  if (run === undefined || found.length > 1) {
-    const names = found.map(({ experiment }) => experiment).join(", ");
-    const why =
-      run === undefined
-        ? `no run of yours is under way for ${id}; start one with muster run or muster up`
-        : `${id} may be each of ${names}; name one that runs once`;
-    throw new CommandError(run === undefined ? exitCodes.notEntered : exitCodes.usage, why);
-  }
+  if (run === undefined) throw noSuchRun(id, runs);
+  if (found.length > 1) throw severalRuns(`${id} is several runs that are under way`, found);
   const ends = run.nodes.flatMap((node) =>
     (node.interfaces ?? []).flatMap((one) =>
       one.link === link ? [{ run, node, interfaceName: one.name }] : [],

@@ -3,7 +3,6 @@
 import { createConnection, type Socket } from "node:net";
 import { createInterface } from "node:readline";
 import type { LinkAnswer, LinkRequest } from "../../testbed/link-door.ts";
-import { findEntrances, isRunNamed, type LivingRun } from "../../testbed/nodes/index.ts";
 
 export interface LinkConversation {
   /** undefined: it has ended, or there is nobody. */
@@ -11,11 +10,6 @@ export interface LinkConversation {
   /** Ends a capture; its answer is yet to come. */
   stop(): void;
   close(): void;
-}
-
-/** The runs of this user that `id` names: `pid/eid`, or eid. */
-export function runsNamed(id: string): readonly LivingRun[] {
-  return findEntrances().filter((one) => isRunNamed(one, id));
 }
 
 export function askLinkDoor(path: string, request: LinkRequest): LinkConversation {

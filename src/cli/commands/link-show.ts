@@ -4,11 +4,13 @@
 import { BossError } from "../../boss/index.ts";
 import type { LinkReport, LinksReport, WayReport } from "../../network/link-report.ts";
 import { type DirectionShape, describeBps } from "../../network/model.ts";
-import type { LivingRun } from "../../testbed/nodes/index.ts";
+import { findEntrances, type LivingRun } from "../../testbed/nodes/index.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError, type CommandIo } from "../io.ts";
+import { findKeptRuns } from "../kept-runs.ts";
+import { noSuchRun, runsNamed, severalRuns } from "../living-runs.ts";
 import { formatTable, harmless } from "../output.ts";
-import { askLinkDoor, runsNamed } from "./link-door-client.ts";
+import { askLinkDoor } from "./link-door-client.ts";
 import { askDaemon, serveExitCodes, stateOf } from "./serve-client.ts";
 
 export interface LinkShowArguments {
@@ -52,7 +54,9 @@ async function askForLinks({ id, link, state }: LinkShowArguments): Promise<Link
   try {
     return (await askDaemon({ state: stateOf(state), request })) as LinksReport;
   } catch (error) {
-    if (run === undefined || runs.length > 1 || !isUnknown(error)) throw error;
+    if (!isUnknown(error)) throw error;
+    if (runs.length > 1) throw severalRuns(`${id} is several runs that are under way`, runs);
+    if (run === undefined) throw isKnown(error, id, state) ? error : noSuchRun(id, findEntrances());
     // The run, or the server that it joined, is on another machine; or it has just ended.
     const why =
       run.elsewhere === undefined
@@ -68,6 +72,12 @@ function isUnknown(error: unknown): boolean {
   const { cause, exitCode } = error;
   if (cause instanceof BossError) return cause.code === "NO_SUCH_EXPERIMENT";
   return exitCode === serveExitCodes.unavailable;
+}
+
+/** Whether the daemon has said it, or is away and would have been asked for a reason. */
+function isKnown(error: unknown, id: string, state: string | undefined): boolean {
+  const isAway = error instanceof CommandError && error.exitCode === serveExitCodes.unavailable;
+  return !isAway || state !== undefined || findKeptRuns(stateOf(state), id).length > 0;
 }
 
 /**

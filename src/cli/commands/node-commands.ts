@@ -12,7 +12,7 @@ type Which = Pick<ExecArguments, "experiment">;
 
 const experimentOption = [
   "--experiment <id>",
-  "pid/eid or eid, where several runs have a node of that name",
+  "pid/eid, eid, or the ID or directory of a run, where several have a node of that name",
 ] as const;
 
 /** Adds the commands to `muster`. */

@@ -33,9 +33,9 @@ export const serveExitCodes = {
 } as const;
 
 const statuses: Readonly<Record<BossErrorCode, number>> = {
-  NO_SUCH_EXPERIMENT: exitCodes.failed,
-  NO_SUCH_PROJECT: exitCodes.failed,
-  NO_SUCH_USER: exitCodes.failed,
+  NO_SUCH_EXPERIMENT: exitCodes.noInput,
+  NO_SUCH_PROJECT: exitCodes.noInput,
+  NO_SUCH_USER: exitCodes.noInput,
   LAST_LEADER: exitCodes.failed,
   WRONG_STATE: exitCodes.failed,
   NOT_ALLOWED: serveExitCodes.notAllowed,
@@ -89,15 +89,18 @@ export async function askDaemon({ state, request, onAnswer }: AskOptions): Promi
   throw await namingRun(none, request);
 }
 
-/** Other commands take the name of a run that no daemon has: who gives it is told why not here. */
+/**
+ * Other commands take the name of a run that no daemon has: who gives it is told why not here, and
+ * who gives another one which there are.
+ */
 async function namingRun(error: CommandError, request: Request): Promise<CommandError> {
   if (!("id" in request) || typeof request.id !== "string") return error;
-  const { runsNamed } = await import("./link-door-client.ts");
+  const { besides, runsNamed, runsUnderWay } = await import("../living-runs.ts");
   const [run] = runsNamed(request.id);
-  if (run === undefined) return error;
   const whose = "by muster run, whose terminal shows it, or under another --state";
-  const message = `${error.message}; ${run.experiment} is under way ${whose}`;
-  return new CommandError(error.exitCode, message, { cause: error.cause });
+  const added =
+    run === undefined ? besides(runsUnderWay()) : `; ${run.experiment} is under way ${whose}`;
+  return new CommandError(error.exitCode, `${error.message}${added}`, { cause: error.cause });
 }
 
 /** Asks the daemon, and starts it in the background when there is none. @throws CommandError */

@@ -2,7 +2,7 @@
 // How others get into the nodes of runs that are under way: each run keeps a list of its nodes in
 // its temporary directory, which only its owner may read, because programs' tokens are in it.
 import { readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { findLiving } from "./run-directory.ts";
 
 /** One node: what a program needs to be started in it. */
@@ -52,9 +52,13 @@ export function writeEntrances(temporary: string, entrances: RunEntrances): void
   renameSync(`${file}.new`, file);
 }
 
-/** Whether `id` names a run: `pid/eid`, or eid. */
-export function isRunNamed({ experiment }: Pick<RunEntrances, "experiment">, id: string): boolean {
-  return experiment === id || experiment.split("/")[1] === id;
+/** Whether `id` names a run: `pid/eid`, eid, its own ID, or its directory from here. */
+export function isRunNamed(
+  { experiment, runId, out }: Pick<RunEntrances, "experiment" | "runId" | "out">,
+  id: string,
+): boolean {
+  if (experiment === id || experiment.split("/")[1] === id || runId === id) return true;
+  return out !== undefined && out === resolve(id);
 }
 
 /** The runs of this user that are under way. */

@@ -2,6 +2,7 @@
 // Goal: `muster exec` and `muster shell` take the names of runs that the other commands take, and
 // options on both sides of the node; what is ambiguous is said. Method: the words of command lines;
 // runs made up.
+import { relative } from "node:path";
 import { describe, expect, it } from "vitest";
 import { chooseNode, parseBehindNode } from "../../../src/cli/commands/exec.ts";
 import { CommandError } from "../../../src/cli/io.ts";
@@ -48,15 +49,28 @@ describe("the run", () => {
   it("is asked for where a name is not enough", () => {
     const choose = (node: string, experiment?: string) => () =>
       chooseNode(runs, { node, ...(experiment === undefined ? {} : { experiment }) });
-    expect(choose("b", "e")).toThrow("e may be each of p/e, q/e; name the project, too");
-    expect(choose("b")).toThrow("several runs have a node b: p/e, q/e; name one with");
-    expect(choose("a", "g")).toThrow("no run of yours is under way for g");
+    const which = "several runs have a node b; --experiment chooses one of: p/e p/e, q/e q/e; name";
+    expect(choose("b", "e")).toThrow(which);
+    expect(choose("b")).toThrow(which);
+    expect(choose("a", "g")).toThrow(
+      /^no run of yours is under way for g; .*way: p\/e, q\/e, q\/f$/,
+    );
     const ended = (name: string | undefined): string => `; r/g, which had ${name}, has ended`;
     expect(() => chooseNode([...runs, runOf("q/h")], { node: "c" }, ended)).toThrow(
       "no run of yours has a node c; p/e has a, b; q/e has b; q/f has a; q/h has none here; " +
         "r/g, which had c, has ended",
     );
-    const twice = [runOf("p/e", "a"), runOf("p/e", "a")];
-    expect(() => chooseNode(twice, { node: "a", experiment: "e" })).toThrow("runs 2 times at once");
+  });
+
+  it("is one of two of the same name by its ID or its directory", () => {
+    const [one, other] = ["x", "y"].map((runId) => {
+      return { ...runOf("p/e", "a"), runId, out: `/results/${runId}` };
+    });
+    if (one === undefined || other === undefined) throw new Error("there are two");
+    const choose = (experiment: string) => chooseNode([one, other], { node: "a", experiment });
+    expect(() => choose("e")).toThrow("p/e x in /results/x, p/e y in /results/y; name one by");
+    expect(choose("y")).toBe(other.nodes[0]);
+    expect(choose("/results/x/")).toBe(one.nodes[0]);
+    expect(choose(relative(process.cwd(), "/results/y"))).toBe(other.nodes[0]);
   });
 });
