@@ -275,6 +275,6 @@ describe("what holds nodes is killed", () => {
     expect(code).toBe(1);
     expect(result).toMatchObject({ endedBy: "failure", error: { code: "NODES_LOST" } });
     expect(result.reasons[0]?.message).toContain(`somebody has ended ${words} all that ran there`);
-    expect(stdout).toContain("do what the first message above says");
+    expect(stdout).toContain("start with the first message above");
   });
 });

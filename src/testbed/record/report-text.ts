@@ -227,9 +227,15 @@ function adviceLines(result: RunResult, hasReport: boolean): Line[] {
   if (!hasBegun(result)) return first;
   return [
     ...first,
-    ...(hasReport ? [[`         see who waited for whom: open ${result.out}/report.html`]] : []),
+    ...(hasReport ? [[`         see ${reportShows(result)}: open ${result.out}/report.html`]] : []),
     ...againLine(result),
   ];
+}
+
+/** Where nobody came to a barrier nobody waited. */
+function reportShows({ barriers }: RunResult): string {
+  const anybody = barriers.some(({ participants }) => participants.length > 0);
+  return anybody ? "who waited for whom" : "what happened when";
 }
 
 /** One that was modified is not what its file says: nothing repeats all of it. */
@@ -245,12 +251,17 @@ function hasBegun({ error, nodes, programs, barriers }: RunResult): boolean {
   return nodes.some(({ upUs }) => upUs !== null);
 }
 
+/** Of these the cause is somewhere else: with who is missing, or in what was printed. */
+const effects: ReadonlySet<string> = new Set(["INTERRUPTED", "BARRIER_STUCK", "INSTANCE"]);
+
 /** Where to look first: what failed earliest is the likeliest cause of the rest. */
 function firstStep(result: RunResult): string {
   const own = result.reasons.find(({ code }) => code !== "PROGRAM" && code !== "BARRIER");
-  // Of these two the cause is somewhere else: with who is missing.
-  const isEffect = own?.code === "INTERRUPTED" || own?.code === "BARRIER_STUCK";
-  if (own !== undefined && !isEffect) return "do what the first message above says";
+  if (own?.code === "LINK") {
+    return `see what was measured of each link: ${result.out}/linktest/verdicts.json`;
+  }
+  if (own?.code === "FAILED") return `see what was before it: ${result.out}/record.ndjson`;
+  if (own !== undefined && !effects.has(own.code)) return "start with the first message above";
   const misspelt = misspeltBarrier(result);
   if (misspelt !== undefined) return misspelt;
   const failed = result.programs.filter((program) => !programPassed(program));

@@ -182,10 +182,26 @@ describe("the advice", () => {
         .map((line) => line.map((part) => (typeof part === "string" ? part : part.text)).join(""))
         .join("\n");
     expect(last(new Story().start(["alpha"]))).toMatch(
-      /^results .*\n\nnext {5}do what the first message above says$/,
+      /^results .*\n\nnext {5}start with the first message above$/,
     );
-    // Somebody may have waited here.
+    // Somebody has waited here.
     const begun = last(new Story().start(["alpha"]).barrier(50, cut("b", ["alpha"], [])));
     expect(begun).toMatch(/who waited for whom: .*\n +run it again: /);
+  });
+
+  it.each([
+    ["LINK", /next {5}see what was measured of each link: \S+\/linktest\/verdicts\.json/],
+    ["FAILED", /next {5}see what was before it: \S+\/record\.ndjson/],
+    ["INSTANCE", /next {5}see what the programs printed/],
+    ["NODES_LOST", /next {5}start with the first message above/],
+  ])("of %s is where to look, and speaks of nobody who waited in vain", (code, wanted) => {
+    const result = resultOf(new Story().start(["alpha"]).end(100, { endedBy: "failure" }));
+    const reasons = [{ code, message: "what it was" }];
+    const said = renderSummary({ ...result, reasons })
+      .map((line) => line.map((part) => (typeof part === "string" ? part : part.text)).join(""))
+      .join("\n");
+    expect(said).toMatch(wanted);
+    expect(said).toMatch(/\n {9}see what happened when: open \S+\/report\.html\n/);
+    expect(said).not.toContain("waited");
   });
 });
