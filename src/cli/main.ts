@@ -16,7 +16,7 @@ import { type RunArguments, stuckAfterDefault } from "./commands/run-arguments.t
 import type { SimulateArguments } from "./commands/simulate-arguments.ts";
 import { endLingering } from "./end-lingering.ts";
 import { exitCodes } from "./exit-codes.ts";
-import { CommandError, guardOutput, processIo } from "./io.ts";
+import { CommandError, guardOutput, processIo, terminalText } from "./io.ts";
 
 /** Options that may be given again; without a default, which the help would print as `[]`. */
 const collect = (value: string, previous: readonly string[] = []): readonly string[] => [
@@ -51,7 +51,9 @@ function buildProgram(setExit: (code: number) => void): Command {
     .exitOverride()
     .showHelpAfterError("(muster COMMAND --help shows what it takes)")
     // Before the commands are added: they take it over.
-    .configureOutput({ outputError: (text, write) => write(describeUsageError(text)) })
+    .configureOutput({
+      outputError: (text, write) => write(terminalText(describeUsageError(text))),
+    })
     .enablePositionalOptions();
   addRun(program, setExit);
   addParse(program, setExit);
@@ -234,7 +236,7 @@ function addSimulate(program: Command, setExit: (code: number) => void): void {
 function explain(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
   if (error instanceof CommandError) {
-    processIo.stderr(`muster: ${error.message}\n`);
+    processIo.stderr(terminalText(`muster: ${error.message}\n`));
     return error.exitCode;
   }
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Facts of text that need no platform: its length in bytes, what of it is not for people to read.
 
-/** Controls, and the marks that turn the direction of writing: they steer a terminal. */
+/**
+ * Controls, and the marks that turn the direction of writing or end a line: they steer a terminal.
+ * Marks that are not seen, too, by which two names look alike; what joins letters of some
+ * languages, and faces, stays.
+ */
 export const controlCharacters: RegExp =
-  /[\p{Cc}\u{200e}\u{200f}\u{202a}-\u{202e}\u{2066}-\u{2069}]/gu;
+  /[\p{Cc}\u{61c}\u{200b}\u{200e}\u{200f}\u{2028}-\u{202e}\u{2060}-\u{206f}\u{feff}]/gu;
 
 /** Bytes of `text` in UTF-8; a lone surrogate counts as the three bytes of its replacement. */
 export function utf8Length(text: string): number {

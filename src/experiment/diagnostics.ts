@@ -70,7 +70,7 @@ export class Diagnostics {
  */
 export function formatDiagnostic(diagnostic: Diagnostic, source: string): string {
   const { file, line, column } = diagnostic.at;
-  const head = `${file}:${line}:${column}: ${diagnostic.severity}[${diagnostic.code}]`;
+  const head = `${printable(file)}:${line}:${column}: ${diagnostic.severity}[${diagnostic.code}]`;
   const lines = [`${head}: ${printable(diagnostic.message)}`];
   const text = diagnostic.excerpt ?? lineOf(source, line);
   if (text !== undefined && text.trim() !== "") {
@@ -82,7 +82,7 @@ export function formatDiagnostic(diagnostic: Diagnostic, source: string): string
     lines.push(`${gutter} | ${printable(shown)}`, `      | ${indent}^`);
   }
   for (const call of diagnostic.via ?? []) {
-    lines.push(`      = called from ${call.file}:${call.line}:${call.column}`);
+    lines.push(`      = called from ${printable(call.file)}:${call.line}:${call.column}`);
   }
   if (diagnostic.hint !== undefined) lines.push(`      = ${printable(diagnostic.hint)}`);
   return lines.join("\n");
@@ -99,8 +99,12 @@ function lineOf(source: string, line: number): string | undefined {
   return source.slice(start, end < 0 ? source.length : end).replace(/\r$/, "");
 }
 
-/** Control characters must not reach a terminal from a file. */
-function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is replaced
-  return text.replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, "?");
+/** A file must not steer the terminal it is shown on; tabs and ends of lines stay. */
+export function printable(text: string): string {
+  return text.replace(steering, "?");
 }
+
+// Also what turns the direction of writing, and what is not seen, by which two names look alike.
+const steering =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is replaced
+  /[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;

@@ -3,6 +3,7 @@
 // address is whose, what starts when and why, and where the sync server is.
 
 import { defaultCatalogue } from "./catalogue.ts";
+import { printable } from "./diagnostics.ts";
 import { isSameShape, joinShapes } from "./link-shape.ts";
 import type {
   BarrierDeclaration,
@@ -64,7 +65,7 @@ export function explain(experiment: Experiment, syncServerReason?: string): stri
   lines.push("", `sync server: ${experiment.syncServer ?? "none"} (${reason})`);
   const { linktestLevel = 0 } = experiment;
   if (linktestLevel > 0) lines.push(`linktest at swap-in: level ${linktestLevel}`);
-  return `${lines.map(harmless).join("\n")}\n`;
+  return `${lines.map((line) => printable(line).replaceAll("\t", "?")).join("\n")}\n`;
 }
 
 function counted(count: number, what: string): string {
@@ -73,11 +74,6 @@ function counted(count: number, what: string): string {
 
 function place(line: number): string {
   return `  (line ${line})`;
-}
-
-/** A file must not steer the terminal it is shown on. */
-function harmless(text: string): string {
-  return text.replace(/[\p{Cc}\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, "?");
 }
 
 function reasonFor({ nodes, syncServer }: Experiment): string {

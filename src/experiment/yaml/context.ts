@@ -60,6 +60,7 @@ export class ReadContext {
   misspelt: ReadonlySet<string> = new Set();
   readonly #known = new Map<string, Known>();
   readonly #linkEnds = new Set<string>();
+  readonly #refused = new Set<string>();
   #eventCount = 0;
   #waitCount = 0;
 
@@ -84,6 +85,11 @@ export class ReadContext {
     }
     this.#known.set(keyOf(name, kind), { kind, at, members });
     return true;
+  }
+
+  /** Of an object that is there under a name that none can have: only that is said of it. */
+  refuseName(name: string): void {
+    this.#refused.add(name);
   }
 
   /** `LINK-NODE`, which events may be for; an object of that name comes first. */
@@ -126,6 +132,7 @@ export class ReadContext {
 
   #unknown({ at }: ScalarNode, name: string, kinds: readonly ObjectKind[], what: string): void {
     if (kinds.some((kind) => this.misspelt.has(`${kind}s`))) return;
+    if (this.#refused.has(name) || this.findings.hasErrorAt(at)) return;
     const message = `${what}: there is no ${kinds.join(" or ")} "${name}"`;
     if (this.findings.errors >= diagnosticsMax) {
       // It will only be counted: looking for a near miss among all names would cost hours.

@@ -7,6 +7,7 @@ import type { Diagnostic, SourcePosition } from "../model.ts";
 export class Findings {
   readonly #list: Diagnostic[] = [];
   readonly #seen = new Set<string>();
+  readonly #places = new Set<string>();
   #dropped = 0;
   errors = 0;
 
@@ -24,10 +25,18 @@ export class Findings {
     const key = `${line}:${column}:${finding.code}:${finding.message}`;
     if (this.#seen.has(key)) return;
     // The keys of findings that are only counted would be the memory that the bound saves.
-    if (this.#seen.size < diagnosticsMax * 4) this.#seen.add(key);
+    if (this.#seen.size < diagnosticsMax * 4) {
+      this.#seen.add(key);
+      if (finding.severity === "error") this.#places.add(placeOf(finding.at));
+    }
     if (finding.severity === "error") this.errors += 1;
     if (this.#list.length < diagnosticsMax) this.#list.push(finding);
     else this.#dropped += 1;
+  }
+
+  /** Whether there is an error at this very place: what follows from it needs no saying. */
+  hasErrorAt(at: SourcePosition): boolean {
+    return this.#places.has(placeOf(at));
   }
 
   /** All findings in order of place, and how many more there were. */
@@ -41,3 +50,6 @@ export class Findings {
     return [...sorted, { severity: "note", code: "TOO_MANY_FINDINGS", message, at }];
   }
 }
+
+/** Of what is no text the file is a path of names. */
+const placeOf = ({ file, line, column }: SourcePosition): string => `${file}:${line}:${column}`;

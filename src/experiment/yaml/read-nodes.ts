@@ -98,7 +98,10 @@ function addNode(
   const { findings, nodes } = context;
   if (!new RegExp(hostNamePattern).test(name)) {
     const hint = "A node is named with letters, digits and dashes, at most 32 of them.";
-    findings.error(at, "YAML_NAME", `"${name}" is no name for a node`, hint);
+    if (!findings.hasErrorAt(at)) {
+      findings.error(at, "YAML_NAME", `"${name}" is no name for a node`, hint);
+    }
+    context.refuseName(name);
     return false;
   }
   if (name === "ops") {

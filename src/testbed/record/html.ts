@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // HTML and SVG by template: every value put into one is escaped unless it came from another
 // template. So a hostile name needs a mistake here, not in each of the places that show it. Pure.
+import { controlCharacters } from "../../core/text.ts";
 
 /** Markup that is safe to put into a page. */
 export interface Html {
@@ -53,9 +54,6 @@ const entities: Readonly<Record<string, string>> = {
 export function escapeHtml(text: string): string {
   return text
     .toWellFormed()
-    .replace(unprintable, "\u{fffd}")
+    .replace(controlCharacters, (one) => (one === "\n" || one === "\t" ? one : "\u{fffd}"))
     .replace(/[&<>"'`]/g, (one) => entities[one] ?? "");
 }
-
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is to be kept out
-const unprintable = /[\u{0}-\u{8}\u{b}-\u{1f}\u{7f}-\u{9f}\u{202a}-\u{202e}\u{2066}-\u{2069}]/gu;

@@ -3,6 +3,7 @@
 // properties.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { terminalText } from "../../../src/cli/io.ts";
 import {
   formatLine,
   formatTable,
@@ -13,6 +14,8 @@ import {
   wantsColour,
   wrapLine,
 } from "../../../src/cli/output.ts";
+import { formatDiagnostic } from "../../../src/experiment/diagnostics.ts";
+import { escapeHtml } from "../../../src/testbed/record/html.ts";
 import {
   formatCount,
   formatDuration,
@@ -144,6 +147,24 @@ describe("output", () => {
       }),
     );
     expect(harmless("\u{1b}[1;31mred\u{1b}[0m\tand\nmore")).toBe("red and more");
+  });
+
+  it.each([0x61c, 0x200b, 0x200f, 0x2028, 0x202e, 0x2060, 0x2066, 0xfeff])(
+    "what turns a line, ends it or is not seen is not printed: %i",
+    (code) => {
+      const text = `a${String.fromCodePoint(code)}b`;
+      expect([harmless(text), terminalText(text), escapeHtml(text)]).toEqual([
+        ...["a?b", "a?b", "a\u{fffd}b"],
+      ]);
+      const at = { file: text, line: 1, column: 1 };
+      const said = { severity: "error", code: "X", message: text, at, hint: text } as const;
+      expect(formatDiagnostic(said, text)).not.toContain(text);
+    },
+  );
+
+  it("what joins letters stays, and lines of messages do", () => {
+    expect(harmless("a\u{200d}b\u{200c}c")).toBe("a\u{200d}b\u{200c}c");
+    expect(terminalText("a\n\tb\u{1b}")).toBe("a\n\tb?");
   });
 
   it("lines up tables", () => {

@@ -183,6 +183,21 @@ events:
     expect(found(text).some((one) => one.includes(expected))).toBe(true);
   });
 
+  it.each([
+    ["nodes: [a_b, c]", "1:9 YAML_NAME"],
+    ["nodes: { a_b: { repeat: 3 }, c: }", "1:10 YAML_NAME"],
+    ["nodes: [{ name: a_b }, c]", "1:17 YAML_NAME"],
+  ])("says once of %j that no node can have that name", (nodes, expected) => {
+    const links = "links: { l: { between: [a_b, c] } }";
+    const programs = "programs: { p: { node: a_b, command: x } }";
+    expect(found(`${nodes}\n${links}\n${programs}\n`)).toEqual([expected]);
+  });
+
+  it("says once of a reference that it is no name", () => {
+    const text = 'nodes: [a]\nprograms: { p: { node: "a!b", command: x } }\n';
+    expect(found(text)).toEqual(["2:24 YAML_NAME"]);
+  });
+
   it("finds circles of programs and barriers, at what closes them", () => {
     const text = `nodes: [a]
 programs:
