@@ -4,7 +4,7 @@
 /**
  * The candidate closest to `word` by edit distance (a swap of neighbours counts once, letter case
  * counts little), or undefined when none is near enough: more than half of the letters must be as
- * they were meant, so that nobody who writes "c" is told of "a".
+ * they were meant, so that nobody who writes "c" is told of "a", but of "l" who writes "ll".
  */
 export function closest(word: string, candidates: Iterable<string>): string | undefined {
   if (word === "" || word.length > 64) return undefined;
@@ -14,8 +14,10 @@ export function closest(word: string, candidates: Iterable<string>): string | un
   let bestDistance = allowed + 1;
   for (const candidate of candidates) {
     if (Math.abs(candidate.length - word.length) > allowed) continue;
-    const distance = editDistance(lower, candidate.toLowerCase());
-    if (distance * 2 >= Math.max(candidate.length, word.length)) continue;
+    const other = candidate.toLowerCase();
+    const distance = editDistance(lower, other);
+    const isMostly = distance * 2 < Math.max(candidate.length, word.length);
+    if (!isMostly && withoutDoubles(lower) !== withoutDoubles(other)) continue;
     if (distance < bestDistance && candidate !== word) {
       best = candidate;
       bestDistance = distance;
@@ -23,6 +25,8 @@ export function closest(word: string, candidates: Iterable<string>): string | un
   }
   return best;
 }
+
+const withoutDoubles = (text: string): string => text.replace(/(.)\1+/gu, "$1");
 
 function editDistance(a: string, b: string): number {
   let before: number[] = [];

@@ -3,6 +3,7 @@
 // what it says. Changes are planned whole before any is done: what is refused changes nothing.
 //
 //   T1. `plan` decides, `commit` changes; changes of one call see those before them.
+import { closest } from "../experiment/suggest.ts";
 import {
   type Capacity,
   changeShape,
@@ -234,8 +235,7 @@ export class LinkTable {
   #places(change: LinkChange): readonly DirectionPlace[] | { readonly problem: string } {
     const row = this.#rows.get(change.link);
     if (row === undefined) {
-      const known = this.names.slice(0, 10).join(", ");
-      return { problem: `there is no link ${change.link}; there are: ${known || "none"}` };
+      return { problem: describeUnknownLink(change.link, this.names) };
     }
     const { members, kind } = row.asked;
     if (change.node !== undefined && !members.some(({ node }) => node === change.node)) {
@@ -319,6 +319,17 @@ function shapeAt(
 ): DirectionState["shape"] {
   const member = members[place.member] as ShapedLink["members"][number];
   return place.way === "down" ? (member.down ?? member.up) : member.up;
+}
+
+/** Links that a message lists. */
+const listedMax = 10;
+
+/** What to say of a name that no link has. */
+export function describeUnknownLink(name: string, known: readonly string[]): string {
+  const near = closest(name, known);
+  const meant = near === undefined ? "" : `, did you mean ${near}?`;
+  const list = known.slice(0, listedMax).join(", ");
+  return `there is no link ${name}${meant}; there are: ${list || "none"}`;
 }
 
 /** A member that is there twice is meant twice. */

@@ -13,7 +13,7 @@ import {
 } from "../network/choose-backend.ts";
 import { type NamespaceCommands, NetworkError } from "../network/link-backend.ts";
 import { type LinkReport, type LinksReport, reportLink } from "../network/link-report.ts";
-import { LinkTable } from "../network/link-table.ts";
+import { describeUnknownLink, LinkTable } from "../network/link-table.ts";
 import { shapeLink } from "../network/model.ts";
 import { createUnshapedLinks } from "../network/unshaped-links.ts";
 import { type LinkShaping, type NodeBackend, NodesError } from "./nodes/index.ts";
@@ -87,8 +87,7 @@ export async function reportLinks(
   const links: LinkReport[] = [];
   for (const one of names) {
     if (table.link(one) === undefined) {
-      const known = table.names.slice(0, 10).join(", ");
-      throw new NetworkError(`there is no link ${one}; there are: ${known || "none"}`);
+      throw new NetworkError(describeUnknownLink(one, table.names));
     }
     const report = reportLink(table, one, await shaped.counts(one));
     if (report !== undefined) links.push(report);

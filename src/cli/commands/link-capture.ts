@@ -7,6 +7,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { resolve } from "node:path";
 import { systemClock } from "../../host/clock.ts";
+import { describeUnknownLink } from "../../network/link-table.ts";
 import { networkLimits } from "../../network/network-limits.ts";
 import {
   findEntrances,
@@ -106,7 +107,7 @@ export function chooseEnd(
   const why =
     ends.length > 0
       ? `${wanted} is not on ${link}; members: ${ends.map(({ node }) => node.name).join(", ")}`
-      : `${run.experiment} has no link ${link} in networks of its nodes; there are: ${[...links].slice(0, 10).join(", ") || "none"}`;
+      : `networks of the nodes of ${run.experiment}: ${describeUnknownLink(link, [...links])}`;
   throw new CommandError(exitCodes.failed, why);
 }
 

@@ -40,6 +40,8 @@ const articles: Readonly<Record<ObjectKind, string>> = {
   simulator: "the experiment itself",
 };
 
+const shownKind = (kind: ObjectKind): string => (kind === "simulator" ? "experiment" : kind);
+
 /** Barriers are never named where other objects are, so their names are their own. */
 const barrierPrefix = "barrier ";
 
@@ -133,17 +135,20 @@ export class ReadContext {
   #unknown({ at }: ScalarNode, name: string, kinds: readonly ObjectKind[], what: string): void {
     if (kinds.some((kind) => this.misspelt.has(`${kind}s`))) return;
     if (this.#refused.has(name) || this.findings.hasErrorAt(at)) return;
-    const message = `${what}: there is no ${kinds.join(" or ")} "${name}"`;
+    const message = `${what}: there is no ${kinds.map(shownKind).join(" or ")} "${name}"`;
     if (this.findings.errors >= diagnosticsMax) {
       // It will only be counted: looking for a near miss among all names would cost hours.
       this.findings.error(at, "YAML_UNKNOWN_NAME", message);
       return;
     }
     const able = [...this.#known].filter(([, { kind }]) => kinds.includes(kind));
-    const names = able.map(([key]) => key.replace(barrierPrefix, ""));
+    // The name of the simulator is one of NS files; here it is called what it is.
+    const names = able.map(([key, { kind }]) =>
+      kind === "simulator" ? shownKind(kind) : key.replace(barrierPrefix, ""),
+    );
     const near = closest(name, names);
     const list = names.slice(0, 12).join(", ") + (names.length > 12 ? ", ..." : "");
-    const nothing = `This file has no ${kinds.join(" and no ")}.`;
+    const nothing = `This file has no ${kinds.map(shownKind).join(" and no ")}.`;
     const ends = kinds.includes("link") ? this.#endsHint(name) : undefined;
     const known = ends ?? (names.length === 0 ? nothing : `Known: ${list}.`);
     const hint = near === undefined ? known : `Did you mean "${near}"?`;

@@ -119,6 +119,10 @@ describe("LinkTable", () => {
 
   it.each([
     [{ link: "l9", what: delay(1) }, "there is no link l9; there are: l0, lan0"],
+    [
+      { link: "lann0", what: delay(1) },
+      "there is no link lann0, did you mean lan0?; there are: l0, lan0",
+    ],
     [{ link: "l0", node: "c", what: delay(1) }, "c is not on link l0; members: a, b"],
     [{ link: "l0", way: "down", what: delay(1) }, "name the other node"],
     [

@@ -193,6 +193,13 @@ events:
     expect(found(`${nodes}\n${links}\n${programs}\n`)).toEqual([expected]);
   });
 
+  it("calls the experiment what a file does, also in what it lists", () => {
+    const text = "nodes: [a]\nevents: [{ at: 1s, target: zz, do: halt }]\n";
+    const [first] = read(text).diagnostics;
+    expect(first?.message).toMatch(/or group or experiment "zz"$/);
+    expect(first?.hint).toBe("Known: a, experiment.");
+  });
+
   it("says once of a reference that it is no name", () => {
     const text = 'nodes: [a]\nprograms: { p: { node: "a!b", command: x } }\n';
     expect(found(text)).toEqual(["2:24 YAML_NAME"]);
