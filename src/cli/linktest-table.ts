@@ -1,10 +1,18 @@
 // SPDX-License-Identifier: MIT
 // Verdicts of a linktest as a table: asked for against measured, direction by direction. Pure.
-import type { Verdict } from "../linktest/index.ts";
+import { type Level, nothingRouted, type Verdict } from "../linktest/index.ts";
 import { formatTable } from "./output.ts";
 
-/** One line for each verdict, by link and direction, and why where it is not ok. */
-export function formatVerdicts(verdicts: readonly Verdict[]): string {
+/**
+ * One line for each verdict, by link and direction, and why where it is not ok; one that says so
+ * where routing was to be tested and there is none.
+ *
+ * @param played the stages that were, from the first to the last
+ */
+export function formatVerdicts(
+  verdicts: readonly Verdict[],
+  played: { readonly first: Level; readonly last: Level },
+): string {
   const rows = verdicts.map((one) => {
     const { edge, stage, verdict, why } = one;
     const { from, to, link } = edge;
@@ -14,8 +22,11 @@ export function formatVerdicts(verdicts: readonly Verdict[]): string {
     return [link, `${from} > ${to}`, stage, asked + sinceOf(one), measured, verdict, why];
   });
   const sorted = rows.toSorted(([a = "", b = ""], [c = "", d = ""]) => order(a, c) || order(b, d));
+  const hasRouting = verdicts.some(({ stage }) => stage === "routing");
+  const isWithout = !hasRouting && played.first <= 2 && 2 <= played.last;
+  const without = isWithout ? [["-", "-", "routing", "-", "-", "none", nothingRouted]] : [];
   const head = ["LINK", "DIRECTION", "STAGE", "ASKED", "MEASURED", "VERDICT", "WHY"];
-  return `${formatTable([head, ...sorted]).join("\n")}\n`;
+  return `${formatTable([head, ...sorted, ...without]).join("\n")}\n`;
 }
 
 /** What is asked now where the test went by the file and that is something else. */

@@ -50,4 +50,5 @@ export {
   formatEdge,
   formatErrorRecord,
   formatVerdict,
+  nothingRouted,
 } from "./report.ts";

@@ -50,6 +50,10 @@ export function describeLeast({ seconds }: { readonly seconds: number }): string
   return `at least ${Math.max(1, Math.floor(seconds))} s`;
 }
 
+/** What is said of routing where `planLinktest` finds none to test. */
+export const nothingRouted =
+  "no way over several links that the file asks routes for (routing: static)";
+
 /** What a run of the plan takes and can find, for whoever is about to wait for it. */
 export function describePlan(plan: LinktestPlan): readonly string[] {
   const lines = [`linktest level ${plan.level} takes ${describeLeast(plan)}`];
@@ -58,7 +62,8 @@ export function describePlan(plan: LinktestPlan): readonly string[] {
   };
   stage("latency", plan.latency);
   const { routes = [], routeSeconds: seconds } = plan;
-  stage("routing", routes.length === 0 ? undefined : { seconds });
+  if (routes.length > 0) stage("routing", { seconds });
+  else if (plan.first <= 2 && plan.level >= 2) lines.push(`  routing: ${nothingRouted}`);
   stage("loss", plan.loss);
   stage("bandwidth", plan.rate);
   for (const { probes } of plan.loss?.passes.flat() ?? []) {

@@ -118,6 +118,7 @@ async function testFile(argv: LinktestArguments, io: CommandIo): Promise<number>
   const { runCommand } = await import("./run.ts");
   const run = { file, set, json, linktest: level, linksOnly: true };
   const rest = { duration: 0, stuckAfter: stuckAfterDefault, repeat: 1, limit: [] };
+  const played = { first: startLevel, last: level };
   let verdicts: readonly Verdict[] = [];
   let told: Omit<Facts, "exitCode"> | undefined;
   const code = await runCommand({ ...run, ...rest }, io, {
@@ -128,7 +129,7 @@ async function testFile(argv: LinktestArguments, io: CommandIo): Promise<number>
       const { experiment, outcome } = result;
       const text = verdicts.length > 0 ? countsOf(verdicts) : withoutVerdicts(result);
       told = { experiment, startLevel, level, outcome, verdicts, text, results: directory };
-      if (!json && verdicts.length > 0) io.stdout(formatVerdicts(verdicts));
+      if (!json && verdicts.length > 0) io.stdout(formatVerdicts(verdicts, played));
       if (outcome === "failed") io.stderr(`muster: ${harmless(text)}\n`);
       else if (!json) io.stdout(`${harmless(text)}\n`);
       verdicts = [];
@@ -240,8 +241,10 @@ async function testExperiment(
     const code = signals.exitStatus ?? judged.code;
     const { outcome, text } = judged;
     const facts = { experiment, startLevel, level, outcome, verdicts, text, exitCode: code };
+    const isOver = outcome === "passed" || outcome === "failed";
+    const played = { first: startLevel, last: isOver ? level : 1 };
     if (argv.json) tell(facts, io);
-    else if (verdicts.length > 0) io.stdout(formatVerdicts(verdicts));
+    else if (verdicts.length > 0) io.stdout(formatVerdicts(verdicts, played));
     if (!argv.json && code === exitCodes.ok) io.stdout(`${harmless(text)}\n`);
     if (code !== exitCodes.ok) io.stderr(`muster: ${harmless(text)}\n`);
     return code;

@@ -3,7 +3,7 @@
 // and what they are now. Method: verdicts made up.
 import { expect, test } from "vitest";
 import { changedLinks, formatVerdicts } from "../../../src/cli/linktest-table.ts";
-import { untestable, type Verdict } from "../../../src/linktest/index.ts";
+import { type Level, untestable, type Verdict } from "../../../src/linktest/index.ts";
 
 const shape = { bandwidthBps: 1e7, delayMs: 5, loss: 0, queue: "droptail" as const };
 const since = { bandwidthBps: 2e6, delayMs: 5, loss: 0.01, isUp: true };
@@ -23,7 +23,7 @@ test("what was changed since is beside what the file asks, stage by stage", () =
     verdict({ ...changed, from: "b", since: { ...since, isUp: false } }, "loss", 0),
     verdict({ link: "l", from: "a", to: "c" }, "routing", 1),
   ];
-  const lines = formatVerdicts(all).split("\n");
+  const lines = formatVerdicts(all, { first: 1, last: 4 }).split("\n");
   const cells = lines.slice(1, -1).map((line) => line.split(/ {2,}/).slice(1, 4).join(" "));
   expect(cells.sort()).toEqual([
     "a > b bandwidth 10 Mb/s (now: 2 Mb/s)",
@@ -34,4 +34,13 @@ test("what was changed since is beside what the file asks, stage by stage", () =
     "b > b loss 0 % (now: down)",
   ]);
   expect(changedLinks(all)).toEqual(["l"]);
+});
+
+test("where routing was to be tested and there is none, a row says so", () => {
+  const routing = (first: Level, last: Level): string[] =>
+    formatVerdicts([verdict(plain, "latency", 5)], { first, last })
+      .split("\n")
+      .filter((line) => line.includes("routing"));
+  expect(routing(1, 2)).toEqual([expect.stringMatching(/^- +- +routing +- +- +none +no way over/)]);
+  expect([...routing(1, 1), ...routing(3, 4)]).toEqual([]);
 });
