@@ -25,7 +25,8 @@ const netemScript = `
 ip link add t0 type veth peer name t1
 tc qdisc replace dev t0 root handle 1: netem delay 1ms loss random 1%
 tc qdisc replace dev t0 parent 1:1 handle 2: tbf rate 1mbit burst 3028 limit 9000
-tc qdisc replace dev t0 parent 2:1 handle 3: pfifo limit 50`;
+tc qdisc replace dev t0 parent 2:1 handle 3: pfifo limit 50
+ethtool -K t0 tso off gso off gro off`;
 
 const delayNodeScript = `
 ip link add t0 type veth peer name t1

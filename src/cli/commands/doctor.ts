@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 // `muster doctor [--clean]`: what nodes and links can be on this machine, tried by doing it, and
 // what it lacks for more, with the command that brings it.
+import { errorText } from "../../core/text.ts";
 import { systemClock } from "../../host/clock.ts";
+import { type BackendProbe, probeBackends } from "../../network/choose-backend.ts";
 import { networkLimits } from "../../network/network-limits.ts";
 import { carries, fullPacketsBps } from "../../network/overload.ts";
 import { createUnshapedLinks } from "../../network/unshaped-links.ts";
@@ -18,6 +20,7 @@ import { findProgram } from "../../testbed/nodes/system-programs.ts";
 import { planNetwork } from "../../testbed/plan-network.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError, type CommandIo } from "../io.ts";
+import { plural } from "../output.ts";
 
 export interface DoctorArguments {
   readonly clean: boolean;
@@ -44,11 +47,14 @@ export async function doctorCommand(argv: DoctorArguments, io: CommandIo): Promi
     throw new CommandError(exitCodes.failed, `no run is possible here: ${nowhere}`);
   }
   const found = findLeftovers();
-  const kept = argv.clean ? await removeLeftovers(found, systemClock) : found;
   const probe = await probeMachine();
+  const backends = probe.hasNetwork ? await shapers() : [];
+  // What is tried is a run, which removes some of what others have left.
+  const left = findLeftovers().filter(({ runId }) => found.some((one) => one.runId === runId));
+  const kept = argv.clean ? await removeLeftovers(left, systemClock) : left;
   const missing = programs.filter(([name]) => findProgram(name) === undefined);
   const isRoot = process.geteuid?.() === 0;
-  const leftovers = { found: found.length, removed: argv.clean ? found.length - kept.length : 0 };
+  const leftovers = { found: found.length, removed: found.length - kept.length };
   if (argv.json) {
     const lacks = missing.map(([name, debian, without]) => ({ name, package: debian, without }));
     const nodes = probe.hasNetwork ? "netns" : "process";
@@ -58,7 +64,7 @@ export async function doctorCommand(argv: DoctorArguments, io: CommandIo): Promi
   } else {
     const lines = [
       ...describeNodes(probe, isRoot),
-      ...describeLinks(probe),
+      ...describeLinks(probe, backends),
       ...missing.map(([name, debian, what]) => {
         return `lacks     ${name}: no ${what}; apt-get install ${debian}`;
       }),
@@ -100,6 +106,15 @@ async function probeMachine(): Promise<NetworkProbe> {
   }
 }
 
+/** As a run finds out. @throws CommandError */
+async function shapers(): Promise<readonly BackendProbe[]> {
+  try {
+    return await probeBackends();
+  } catch (error) {
+    throw new CommandError(exitCodes.failed, errorText(error));
+  }
+}
+
 function describeNodes(probe: NetworkProbe, isRoot: boolean): readonly string[] {
   const kind = probe.hasNetwork
     ? "netns: name spaces with a network of their own"
@@ -113,36 +128,48 @@ function describeNodes(probe: NetworkProbe, isRoot: boolean): readonly string[] 
   return [`nodes     ${kind}`, ...probe.lost.map((one) => `          ${one}`), root];
 }
 
-function describeLinks({ hasNetwork, parts }: NetworkProbe): readonly string[] {
+/** What a run would choose, and what it would choose from. Pure. */
+export function describeLinks(
+  { hasNetwork, parts }: Pick<NetworkProbe, "hasNetwork" | "parts">,
+  backends: readonly BackendProbe[],
+): readonly string[] {
   if (!hasNetwork) return ["links     none: nodes share the network of this machine"];
   const fault = (name: KernelPart["name"]): string =>
     parts.find((part) => part.name === name)?.fault ?? "";
   const rows = parts.map(({ name, fault: why }) => {
     return `          ${name.padEnd(7)} ${why === "" ? "works" : `no: ${why}`}`;
   });
-  const can = fault("netem") === "" ? "netem" : fault("vxlan") === "" ? "vxlan" : "veth";
+  const can = backends.find(({ problem }) => problem === undefined)?.kind ?? "none";
+  const why = backends.map(({ kind, problem }) => `${kind}: ${problem}`).join("; ");
   const words = {
     netem: "netem: the kernel shapes them, which is the best there is",
-    vxlan: "delay-node: a process of Muster shapes them, because netem does not work here",
-    veth: "none: nodes are connected, and neither netem nor vxlan works to shape their links",
+    "delay-node": "delay-node: a process of Muster shapes them, because netem does not work here",
+    none: `none: nodes are connected, and nothing works that shapes their links (${why})`,
   };
   const { delayNodePacketsPerSecond } = networkLimits;
   const most = carries(fullPacketsBps(delayNodePacketsPerSecond), delayNodePacketsPerSecond);
   const carried = `          one link carries ${most}; a run warns of those that ask for more`;
   // Not every kernel has modules; then the command says so.
-  const modules = { netem: "", vxlan: "sch_netem", veth: "vxlan" }[can];
+  const modules =
+    can === "none" && fault("vxlan") !== "" ? "vxlan" : fault("netem") !== "" ? "sch_netem" : "";
   const help = `          ${modules} may be a module that is not loaded; as root: modprobe ${modules}`;
-  const more = can === "vxlan" ? [carried] : [];
+  const more = can === "delay-node" ? [carried] : [];
   return [`links     ${words[can]}`, ...more, ...rows, ...(modules === "" ? [] : [help])];
 }
 
-function describeLeftovers(
+/** Pure. */
+export function describeLeftovers(
   { found, removed }: { readonly found: number; readonly removed: number },
   isCleaned: boolean,
 ): string {
   if (found === 0) return "leftovers none";
-  if (!isCleaned)
-    return `leftovers of ${found} runs that were killed; muster doctor --clean removes them`;
-  const rest = found === removed ? "" : `; ${found - removed} would not go, try again as root`;
-  return `leftovers of ${removed} runs removed${rest}`;
+  const [gone, left] = [removed, found - removed].map((count) => plural(count, "run"));
+  const rest = isCleaned
+    ? `${found - removed} would not go, try again as root`
+    : `of ${left} whose Muster was killed; muster doctor --clean removes them`;
+  const parts = [
+    ...(removed > 0 ? [`of ${gone} removed`] : []),
+    ...(removed < found ? [rest] : []),
+  ];
+  return `leftovers ${parts.join("; ")}`;
 }
