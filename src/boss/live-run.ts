@@ -30,6 +30,8 @@ export interface LiveStatus {
   readonly programsEnded: number;
   readonly programsFailed: number;
   readonly programs: number;
+  /** Of all programs; just after time 0 there may be some. Absent from an older daemon. */
+  readonly programsNotStarted?: number;
   readonly barriers: readonly OpenBarrier[];
   /** Open barriers beyond the limit. */
   readonly barriersDropped: number;
@@ -58,6 +60,7 @@ interface Named {
 export class LiveRun {
   readonly #nodes: Set<string>;
   readonly #programs: Set<string>;
+  readonly #notStarted: Set<string>;
   readonly #namesMax: number;
   readonly #up = new Set<string>();
   readonly #barriers = new Map<string, BarrierChanged>();
@@ -74,6 +77,7 @@ export class LiveRun {
   ) {
     this.#nodes = new Set(nodes.map(({ name }) => name));
     this.#programs = new Set(programs.map(({ name }) => name));
+    this.#notStarted = new Set(this.#programs);
     this.#namesMax = namesMax;
   }
 
@@ -87,10 +91,13 @@ export class LiveRun {
         return;
       case "program-started":
         this.#running += 1;
+        this.#notStarted.delete(event.name);
         return;
       case "program-ended":
         this.#running = Math.max(0, this.#running - 1);
         this.#ended += 1;
+        // One that could not be started has ended, too.
+        this.#notStarted.delete(event.name);
         if (!programPassed(event)) this.#failed += 1;
         return;
       case "barrier-changed":
@@ -130,8 +137,14 @@ export class LiveRun {
       this.#up.delete(name);
       this.#hosts.delete(name);
     }
-    for (const { name } of event.programsAdded) this.#programs.add(name);
-    for (const name of event.programsRemoved) this.#programs.delete(name);
+    for (const { name } of event.programsAdded) {
+      this.#programs.add(name);
+      this.#notStarted.add(name);
+    }
+    for (const name of event.programsRemoved) {
+      this.#programs.delete(name);
+      this.#notStarted.delete(name);
+    }
   }
 
   describe(): LiveStatus {
@@ -143,6 +156,7 @@ export class LiveRun {
       programsEnded: this.#ended,
       programsFailed: this.#failed,
       programs: this.#programs.size,
+      programsNotStarted: this.#notStarted.size,
       barriers: open.slice(0, this.#namesMax).map((one) => this.#shown(one)),
       barriersDropped: Math.max(0, open.length - this.#namesMax),
       linktest: this.#linktest,

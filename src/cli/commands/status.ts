@@ -80,12 +80,14 @@ function describeLinktest(told: NonNullable<LiveStatus["linktest"]>): string {
 /** Nodes, programs, barriers. */
 function describeLive(live: LiveStatus): readonly [string, string, string] {
   const { nodesUp, nodes, programsRunning, programsEnded, programsFailed } = live;
+  const { programsNotStarted: notStarted = 0 } = live;
   const failed = programsFailed === 0 ? "" : `, ${programsFailed} failed`;
   const open = live.barriers.length + live.barriersDropped;
   const [first] = live.barriers;
-  const rest = open > 1 ? `; and ${open - 1} more open` : "";
-  const barriers = first === undefined ? "none open" : `${describeBarrier(first, 3)}${rest}`;
-  const programs = `${programsRunning} running, ${programsEnded} ended${failed}`;
+  const others = open > 1 ? `; and ${open - 1} more open` : "";
+  const barriers = first === undefined ? "none open" : `${describeBarrier(first, 3)}${others}`;
+  const rest = notStarted === 0 ? "" : `, ${notStarted} not started`;
+  const programs = `${programsRunning} running, ${programsEnded} ended${failed}${rest}`;
   return [`${nodesUp} of ${nodes}`, programs, barriers];
 }
 

@@ -37,7 +37,7 @@ describe("LiveRun", () => {
     ]);
     expect(live.describe()).toMatchObject({
       ...{ nodesUp: 1, nodes: 2, programs: 3 },
-      ...{ programsRunning: 1, programsEnded: 2, programsFailed: 1 },
+      ...{ programsRunning: 1, programsEnded: 2, programsFailed: 1, programsNotStarted: 2 },
     });
   });
 

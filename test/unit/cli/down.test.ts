@@ -25,10 +25,10 @@ it("says why a run failed, and where the other reasons are", () => {
   expect(describeDown("p/e", run)).toBe(head);
 });
 
-it("says which nodes are on which machine", () => {
+it("says which nodes are on which machine, and how many programs are still to start", () => {
   const live = {
     ...{ nodesUp: 3, nodes: 3, programsRunning: 0, programsEnded: 0, programsFailed: 0 },
-    ...{ programs: 0, barriers: [], barriersDropped: 0 },
+    ...{ programs: 2, programsNotStarted: 2, barriers: [], barriersDropped: 0 },
     machines: [
       { name: "west", nodes: ["a", "c"] },
       { name: "east", nodes: ["b"] },
@@ -39,6 +39,10 @@ it("says which nodes are on which machine", () => {
     ...{ file: "e.ns", runs: [], history: [], eventServer: null },
   } as unknown as ExperimentDetails;
   expect(formatDetails(details, 0).split("\n")).toEqual(
-    expect.arrayContaining(["  on west   a, c", "  on east   b"]),
+    expect.arrayContaining([
+      "  on west   a, c",
+      "  on east   b",
+      "  programs  0 running, 0 ended, 2 not started",
+    ]),
   );
 });
