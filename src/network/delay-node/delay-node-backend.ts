@@ -235,15 +235,12 @@ export class DelayNodeBackend implements ShapedLinks {
 
   trouble(): readonly string[] {
     const { packets = 0, late = 0, lagMaxUs = 0, dropped = 0 } = this.health ?? {};
-    const lag = `${lagMaxUs / 1_000} ms; the machine was too busy for its links`;
     const silent = this.#process?.silentSeconds ?? 0;
     return [
       ...(silent === 0
         ? []
         : [`the delay node has said nothing for ${silent} s: its links may carry nothing`]),
-      ...(late === 0
-        ? []
-        : [`the delay node sent ${late} of ${packets} packets more than 1 ms late, up to ${lag}`]),
+      ...(late === 0 ? [] : [describeLate({ packets, late, lagMaxUs })]),
       ...(dropped === 0
         ? []
         : [
@@ -374,6 +371,18 @@ export class DelayNodeBackend implements ShapedLinks {
       })),
     };
   }
+}
+
+/** Share of packets up to which being late was a matter of moments. */
+const momentShareMax = 0.01;
+
+/** Pure. */
+export function describeLate(health: Pick<ShaperHealth, "packets" | "late" | "lagMaxUs">): string {
+  const { packets, late, lagMaxUs } = health;
+  const isMoment = late <= packets * momentShareMax;
+  const why = isMoment ? "was busy for a moment" : "was too busy for its links";
+  const what = `the delay node sent ${late} of ${packets} packets more than 1 ms late`;
+  return `${what}, up to ${lagMaxUs / 1_000} ms; the machine ${why}`;
 }
 
 function noLink(link: string): never {
