@@ -48,6 +48,7 @@ export function registerLinktestCommand(program: Command, setExit: (code: number
     )
     .option("--kill", "end the linktest of an experiment, whoever has started it", false)
     .option("--plan", "of a file: only show what is probed, how long it takes", false)
+    .option("--out <dir>", "of a file: where the results go (default: results/NAME-TIME)")
     .option("--set <name=value>", "of a file: set a variable first", collect);
   addPlace(command).action(async (target: string, options: LinktestOptions) => {
     const { linktestCommand } = await import("./linktest.ts");

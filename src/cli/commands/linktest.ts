@@ -49,6 +49,8 @@ export interface LinktestArguments extends Omit<EventPartyArguments, "id"> {
   readonly plan: boolean;
   readonly json: boolean;
   readonly set: readonly string[];
+  /** Of a file: the directory of its results, with the JSON and the page. */
+  readonly out?: string;
 }
 
 /** @returns the exit status @throws CommandError */
@@ -57,7 +59,7 @@ export async function linktestCommand(
   io: CommandIo,
   world: EventWorld = eventWorld,
 ): Promise<number> {
-  const { target, startLevel, level, plan, kill, timeout, set } = argv;
+  const { target, startLevel, level, plan, kill, timeout, set, out } = argv;
   if (startLevel > level) {
     const message = `--start-level ${startLevel} is behind --level ${level}`;
     throw new CommandError(exitCodes.usage, message);
@@ -65,7 +67,10 @@ export async function linktestCommand(
   const isOfFile = plan || isFile(target);
   const stray = isOfFile
     ? [...(kill ? ["--kill"] : []), ...(timeout === undefined ? [] : ["--timeout"])]
-    : [...(set.length > 0 ? ["--set"] : [])];
+    : [...(set.length > 0 ? ["--set"] : []), ...(out === undefined ? [] : ["--out"])];
+  if (plan && out !== undefined) {
+    throw new CommandError(exitCodes.usage, "--plan makes no results for --out: give one of them");
+  }
   if (stray.length > 0) {
     const what = isOfFile ? "an experiment that is up" : "a file";
     const message = `${stray.join(" and ")} is for ${what}, and ${target} is none`;
@@ -111,12 +116,13 @@ async function showPlan(argv: LinktestArguments, io: CommandIo): Promise<number>
 
 /** Its nodes and links without its programs and events: what is probed has the links for itself. */
 async function testFile(argv: LinktestArguments, io: CommandIo): Promise<number> {
-  const { target: file, set, level, startLevel, json } = argv;
+  const { target: file, set, level, startLevel, json, out } = argv;
   if (startLevel !== 1) {
     throw new CommandError(exitCodes.usage, "of a file, a linktest begins with stage 1");
   }
   const { runCommand } = await import("./run.ts");
-  const run = { file, set, json, linktest: level, linksOnly: true };
+  const where = out === undefined ? {} : { out };
+  const run = { file, set, json, linktest: level, linksOnly: true, ...where };
   const rest = { duration: 0, stuckAfter: stuckAfterDefault, repeat: 1, limit: [] };
   const played = { first: startLevel, last: level };
   let verdicts: readonly Verdict[] = [];

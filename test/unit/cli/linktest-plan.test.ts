@@ -45,6 +45,15 @@ async function plan(lines: readonly string[], more: object = {}) {
 }
 
 describe("muster linktest --plan", () => {
+  it("takes --out for the results of a file only, and a plan leaves none", async () => {
+    const out = join(directory, "out");
+    await expect(plan([], { out })).rejects.toThrow("--plan makes no results for --out");
+    const target = "proj/exp";
+    await expect(plan([], { out, plan: false, target })).rejects.toThrow(
+      "--out is for a file, and proj/exp is none",
+    );
+  });
+
   it("shows stages, times, samples and what they find", async () => {
     const { exit, stdout } = await plan([
       "set l [$ns duplex-link $a $b 10Mb 5ms DropTail]",
@@ -52,7 +61,7 @@ describe("muster linktest --plan", () => {
     ]);
     expect(exit).toBe(0);
     const seconds =
-      /^linktest level 4 takes at least (\d+) s\n {2}latency: at least 1 s\n {2}loss: /;
+      /^linktest level 4 takes at least (\d+) s\n {2}latency: at least 1 s\n {2}routing: no .*\n {2}loss: /;
     expect(stdout).toMatch(seconds);
     // The loss of a link is divided among its ways, so that both together are what was asked for.
     expect(stdout).toMatch(
