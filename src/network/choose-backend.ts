@@ -70,7 +70,7 @@ export function chooseBackend(
   const best = probes.find(({ problem }) => problem === undefined);
   if (best === undefined) {
     return {
-      problem: `links cannot be shaped here (${failures.map(describe).join("; ")}); say "none" to run without`,
+      problem: `links cannot be shaped here (${failures.map(describe).join("; ")}); --links none runs without`,
     };
   }
   if (failures.length === 0) return { kind: best.kind, why: "the kernel has it" };

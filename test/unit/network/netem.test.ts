@@ -64,7 +64,7 @@ describe("chooseBackend", () => {
     [
       probes("x", "y"),
       undefined,
-      { problem: expect.stringContaining('(netem: x; delay-node: y); say "none"') },
+      { problem: expect.stringContaining('(netem: x; delay-node: y); --links none') },
     ],
     [probes("x", "y"), "none", { kind: "none", why: "links are not shaped, as asked" }],
   ] as const)("of %j, asked for %s", (found, asked, choice) => {
