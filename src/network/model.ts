@@ -40,8 +40,8 @@ export interface DirectionState {
   readonly isUp: boolean;
 }
 
-/** Emulab's queue: that of files, and of RED the size of packets in dummynet's manual. */
-export const usualQueue: QueueShape = { ...presetQueue, meanPacketBytes: 1000 };
+/** Emulab's queue, that of files: what `muster parse` shows and tmcd tells is what there is. */
+export const usualQueue: QueueShape = presetQueue;
 
 export const unshaped: DirectionShape = {
   bandwidthBps: 0,

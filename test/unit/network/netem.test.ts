@@ -33,7 +33,7 @@ describe("formatDirection", () => {
     [
       { bandwidthBps: 1_000_000, queue: { ...usualQueue, kind: "red" as const } },
       2,
-      "red limit 75700 min 5000 max 15000 avpkt 1000 burst 72 probability 0.1 bandwidth 1000000bit",
+      "red limit 75700 min 2500 max 7500 avpkt 500 burst 72 probability 0.1 bandwidth 1000000bit",
     ],
   ] as const)("says of %j on line %d: %s", (shape, line, text) => {
     expect(lines(shape)[line]).toContain(text);
@@ -64,7 +64,7 @@ describe("chooseBackend", () => {
     [
       probes("x", "y"),
       undefined,
-      { problem: expect.stringContaining('(netem: x; delay-node: y); --links none') },
+      { problem: expect.stringContaining("(netem: x; delay-node: y); --links none") },
     ],
     [probes("x", "y"), "none", { kind: "none", why: "links are not shaped, as asked" }],
   ] as const)("of %j, asked for %s", (found, asked, choice) => {
