@@ -10,7 +10,7 @@ import { type Capacity, checkShape, shapeLink } from "../network/model.ts";
 import { BossError } from "./boss-error.ts";
 import type { ExperimentRow, ExperimentsDatabase } from "./database.ts";
 import type { SendToRun } from "./experiment-control.ts";
-import { keptKeys, type LinkSetting, overlayLinks } from "./link-overlay.ts";
+import { keptKeys, type LinkSetting, overlayLinks, replaces } from "./link-overlay.ts";
 import { LiveLinkSettings } from "./live-link-settings.ts";
 import { parseDefinition } from "./parse-definition.ts";
 import type { Action } from "./rights.ts";
@@ -182,10 +182,7 @@ export function keptProblem(
     const ways = members.flatMap(({ up, down }) => [up, ...(down === undefined ? [] : [down])]);
     return ways.flatMap((way) => checkShape(way, widest));
   };
-  // One value of each key of a node or the whole is kept: the last.
-  const isSame = (a: LinkSetting, b: LinkSetting): boolean =>
-    a.link === b.link && a.node === b.node && a.key === b.key;
-  const others = before.filter((one) => !asked.some((other) => isSame(one, other)));
+  const others = before.filter((older) => !asked.some((newer) => replaces(newer, older)));
   const had = new Set(problemsWith(before));
   return problemsWith([...others, ...asked]).find((problem) => !had.has(problem));
 }

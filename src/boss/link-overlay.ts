@@ -8,6 +8,8 @@
 //   V2. What is set of a node at a link is its way to the other end, in the same two parts; of a
 //       node at a LAN it is both ways of that node, each as it stands.
 //   V3. ENABLE=no is an event at time 0: a link has no other way to be down from the beginning.
+//   K1. Of a key of a link the last word counts: what is set of the whole link replaces what was
+//       set of single nodes.
 import type { Experiment, Tables } from "../experiment/index.ts";
 import { halfOf } from "../experiment/link-shape.ts";
 import type { Link, LinkMember, LinkShape, QueueShape } from "../experiment/model.ts";
@@ -20,6 +22,12 @@ export interface LinkSetting {
   readonly node: string;
   readonly key: string;
   readonly value: string;
+}
+
+/** K1. */
+export function replaces(newer: LinkSetting, older: LinkSetting): boolean {
+  const isOfKey = newer.link === older.link && newer.key === older.key;
+  return isOfKey && (newer.node === "" || newer.node === older.node);
 }
 
 export interface Overlaid {

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: MIT
 // What users have set of links for good, beyond what the file says: kept until the experiment is
-// defined anew. Stores and finds; what a setting means is in link-overlay.ts.
-//
-//   K1. Of a key of a link the last word counts: what is set of the whole link replaces what was
-//       set of single nodes.
+// defined anew. Stores and finds; what a setting means, and which one it replaces (K1), is in
+// link-overlay.ts.
 import type { DatabaseSync } from "node:sqlite";
-import type { LinkSetting } from "./link-overlay.ts";
+import { type LinkSetting, replaces } from "./link-overlay.ts";
 
 export class LinkSettingRows {
   readonly #database: DatabaseSync;
@@ -26,12 +24,14 @@ export class LinkSettingRows {
   }
 
   /** K1. */
-  put(exptidx: number, { link, node, key, value }: LinkSetting): void {
-    if (node === "") {
-      const sql = "DELETE FROM link_settings WHERE exptidx = ? AND link = ? AND key = ?";
-      this.#database.prepare(sql).run(exptidx, link, key);
+  put(exptidx: number, setting: LinkSetting): void {
+    const gone =
+      "DELETE FROM link_settings WHERE exptidx = ? AND link = ? AND node = ? AND key = ?";
+    for (const older of this.of(exptidx).filter((one) => replaces(setting, one))) {
+      this.#database.prepare(gone).run(exptidx, older.link, older.node, older.key);
     }
-    const sql = "INSERT OR REPLACE INTO link_settings VALUES (?, ?, ?, ?, ?)";
+    const { link, node, key, value } = setting;
+    const sql = "INSERT INTO link_settings VALUES (?, ?, ?, ?, ?)";
     this.#database.prepare(sql).run(exptidx, link, node, key, value);
   }
 

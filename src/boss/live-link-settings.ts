@@ -3,11 +3,11 @@
 // linktest takes for asked in place of what the file says. Remembers; who may is asked elsewhere.
 //
 //   S1. What was set of a link counts until a modification makes it another one.
-//   S2. Of a key of a link the last word counts, as of what is kept (link-setting-rows.ts, K1).
+//   S2. Of a key of a link the last word counts, as of what is kept (link-overlay.ts, K1).
 import type { Experiment } from "../experiment/index.ts";
 import type { Link } from "../experiment/model.ts";
 import { saysTheSame } from "./experiment-diff.ts";
-import { type LinkSetting, overlayLinks } from "./link-overlay.ts";
+import { type LinkSetting, overlayLinks, replaces } from "./link-overlay.ts";
 
 interface Live {
   /** Of the results of the run: another run has nothing of it. */
@@ -31,10 +31,7 @@ export class LiveLinkSettings {
     this.#live.set(exptidx, live);
     for (const setting of settingsOf(link, node, words)) {
       // S2.
-      const others = live.settings.filter(([it]) => {
-        const isSame = it.link === setting.link && it.key === setting.key;
-        return !isSame || (setting.node !== "" && it.node !== setting.node);
-      });
+      const others = live.settings.filter(([older]) => !replaces(setting, older));
       live.settings = [...others, [setting, link]];
     }
   }
