@@ -4,7 +4,13 @@
 // Exit status: 0 done, 1 it cannot be done, 64 wrong names, 65 the backup is damaged or newer, 66
 // it is not there.
 import { resolve } from "node:path";
-import { type BackupList, logsOf, makeBackup, NoSuchBackup, readBackup } from "../../engine/backup.ts";
+import {
+  type BackupList,
+  logsOf,
+  makeBackup,
+  NoSuchBackup,
+  readBackup,
+} from "../../engine/backup.ts";
 import { LogError } from "../../engine/log.ts";
 import { maskNatsName } from "../../engine/nats-place.ts";
 import { fileOf, isKeptLog, isSharedLog, natsPlace } from "../../engine/open-log.ts";
