@@ -4,7 +4,7 @@
 // resist an attacker.
 import { mixBits } from "./mix-bits.ts";
 
-/** Four unsigned 32-bit lanes. */
+/** Four lanes of 32 bits. Signed, so that each is a small integer and no number on the heap. */
 export class Digest {
   #a = 0;
   #b = 0;
@@ -34,16 +34,16 @@ export class Digest {
   }
 
   #add(a: number, b: number, c: number, d: number, sign: 1 | -1): void {
-    this.#a = (this.#a + sign * a) >>> 0;
-    this.#b = (this.#b + sign * b) >>> 0;
-    this.#c = (this.#c + sign * c) >>> 0;
-    this.#d = (this.#d + sign * d) >>> 0;
+    this.#a = (this.#a + sign * a) | 0;
+    this.#b = (this.#b + sign * b) | 0;
+    this.#c = (this.#c + sign * c) | 0;
+    this.#d = (this.#d + sign * d) | 0;
   }
 
   /** 32 hex digits. */
   toString(): string {
     return [this.#a, this.#b, this.#c, this.#d]
-      .map((lane) => lane.toString(16).padStart(8, "0"))
+      .map((lane) => (lane >>> 0).toString(16).padStart(8, "0"))
       .join("");
   }
 }

@@ -34,15 +34,17 @@ export class DueHeap<Row extends DueRow> {
     this.#push(row);
   }
 
-  /** @returns whether it was there. */
-  remove(id: number): boolean {
-    if (!this.#live.delete(id)) return false;
+  /** @returns the row, if it was there. */
+  remove(id: number): Row | undefined {
+    const row = this.#live.get(id);
+    if (row === undefined) return undefined;
+    this.#live.delete(id);
     // Removed rows must not pile up behind a far deadline: rebuild when they are the majority.
     if (this.#heap.length > 64 && this.#live.size * 2 < this.#heap.length) {
       this.#heap = [];
-      for (const row of this.#live.values()) this.#push(row);
+      for (const each of this.#live.values()) this.#push(each);
     }
-    return true;
+    return row;
   }
 
   clear(): void {

@@ -100,7 +100,8 @@ function digestEdge(edge: HashedEdge): Digest {
   if (role !== "" || server !== "") {
     digest.addRow(`server ${name} ${role} ${server} ${heardUs} ${offers}`, 1);
   }
-  const drives = JSON.stringify([...creators, ...rosters]);
+  const isDriver = creators.size > 0 || rosters.size > 0;
+  const drives = isDriver ? JSON.stringify([...creators, ...rosters]) : "[]";
   digest.addRow(`edge ${name} ${life} ${ended.join(" ")} ${drives}`, 1);
   return digest;
 }

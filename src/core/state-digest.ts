@@ -44,9 +44,7 @@ export function digestState(place: LogPlace, { edges, scopes, timers }: Tables):
     ofScopes.set(scope.name, part.toString());
   }
   digest.addRow(`timers ${timers.lastId}`, 1);
-  for (const { id, dueUs, purpose } of timers.rows()) {
-    digest.addRow(`timer ${id} ${dueUs} ${JSON.stringify(purpose)}`, 1);
-  }
+  digest.addDigest(timers.digest());
   return { all: digest.toString(), scopes: ofScopes };
 }
 

@@ -3,6 +3,7 @@
 // due rows out before it applies the commands of an entry, so that replicas agree. Rows come out in
 // (due, id) order (T1, T2 of due-heap.ts); ids are given in order of setting.
 import { assert } from "./assert.ts";
+import { Digest } from "./digest.ts";
 import { DueHeap } from "./due-heap.ts";
 import type { BarrierKind } from "./effect.ts";
 
@@ -40,14 +41,21 @@ export interface TimerRow {
   readonly purpose: TimerPurpose;
 }
 
+interface HeldRow extends TimerRow {
+  /** Whether it is in the digest of the table. */
+  isHashed: boolean;
+}
+
 export class Timers {
-  readonly #rows = new DueHeap<TimerRow>();
+  readonly #rows = new DueHeap<HeldRow>();
+  /** Of the live rows that are hashed (`digest`). */
+  #hashed = new Digest();
   #lastId = 0;
 
   /** @returns the id to clear it by. */
   set(dueUs: number, purpose: TimerPurpose): number {
     this.#lastId += 1;
-    this.#rows.add({ id: this.#lastId, dueUs, purpose });
+    this.#rows.add({ id: this.#lastId, dueUs, purpose, isHashed: false });
     return this.#lastId;
   }
 
@@ -61,7 +69,7 @@ export class Timers {
 
   /** Takes a row out before it is due. Clearing a row that is gone does nothing. */
   clear(id: number): void {
-    this.#rows.remove(id);
+    this.#unhash(this.#rows.remove(id));
   }
 
   /** The earliest due instant, or undefined when no timer is set. */
@@ -71,7 +79,9 @@ export class Timers {
 
   /** Takes out the earliest row that is due at `nowUs`, or undefined. Call until undefined. */
   takeDue(nowUs: number): TimerRow | undefined {
-    return this.#rows.takeDue(nowUs);
+    const row = this.#rows.takeDue(nowUs);
+    this.#unhash(row);
+    return row;
   }
 
   /** The last id that was given. */
@@ -79,25 +89,44 @@ export class Timers {
     return this.#lastId;
   }
 
-  /** Live rows in the order of setting. */
-  rows(): Iterable<TimerRow> {
-    return this.#rows.live();
+  /**
+   * Of the live rows (D11). One is hashed when a digest is asked for, and then once: most have gone
+   * before, and what stays is not read again.
+   */
+  digest(): Digest {
+    for (const row of this.#rows.live()) {
+      if (row.isHashed) continue;
+      row.isHashed = true;
+      this.#hashed.addRow(describeRow(row), 1);
+    }
+    return this.#hashed;
   }
 
   /** Live rows in (due, id) order, and the last id given: what a snapshot keeps. */
   dump(): { readonly lastId: number; readonly rows: readonly TimerRow[] } {
-    return { lastId: this.#lastId, rows: this.#rows.rows() };
+    const rows = this.#rows.rows().map(({ id, dueUs, purpose }) => ({ id, dueUs, purpose }));
+    return { lastId: this.#lastId, rows };
   }
 
   /** As if none had ever been set. */
   clearAll(): void {
     this.#rows.clear();
+    this.#hashed = new Digest();
     this.#lastId = 0;
   }
 
   load(dump: { readonly lastId: number; readonly rows: readonly TimerRow[] }): void {
     assert(this.#lastId === 0, "timers are loaded into an empty table");
     this.#lastId = dump.lastId;
-    for (const row of dump.rows) this.#rows.add(row);
+    for (const row of dump.rows) this.#rows.add({ ...row, isHashed: false });
   }
+
+  /** The row is not live any more. */
+  #unhash(row: HeldRow | undefined): void {
+    if (row?.isHashed) this.#hashed.addRow(describeRow(row), -1);
+  }
+}
+
+function describeRow({ id, dueUs, purpose }: TimerRow): string {
+  return `timer ${id} ${dueUs} ${JSON.stringify(purpose)}`;
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// T1 rows come out in (due, id) order, T2 a cleared row never comes out. Method: random settings
-// and clearings against a sorted list. Catches: a heap that compares by due alone, and a `clear`
-// that leaves the row alive.
+// T1 rows come out in (due, id) order, T2 a cleared row never comes out, and the digest is that of
+// the live rows. Method: random settings and clearings against a sorted list and a table that was
+// made anew. Catches: a heap that compares by due alone, a `clear` that leaves the row alive, or
+// in the digest.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { TimerRow } from "../../../src/core/timers.ts";
@@ -16,12 +17,20 @@ function takeAll(timers: Timers, nowUs: number): readonly number[] {
   return ids;
 }
 
+/** What a table says that has never been asked before. */
+function digestOfCopy(timers: Timers): string {
+  const copy = new Timers();
+  copy.load(timers.dump());
+  return copy.digest().toString();
+}
+
 describe("Timers", () => {
   it("T1 T2 takeDue() gives live rows in (due, id) order when set, cleared and taken at random", () => {
     const step = fc.oneof(
       { weight: 4, arbitrary: fc.record({ set: fc.integer({ min: 0, max: 20 }) }) },
       { weight: 3, arbitrary: fc.record({ clear: fc.nat() }) },
       { weight: 1, arbitrary: fc.record({ take: fc.integer({ min: 0, max: 25 }) }) },
+      { weight: 1, arbitrary: fc.record({ digest: fc.constant(true) }) },
     );
     fc.assert(
       fc.property(fc.array(step, { maxLength: 300, size: "max" }), (steps) => {
@@ -37,6 +46,8 @@ describe("Timers", () => {
             const id = (action.clear % (lastId + 1)) + 1;
             timers.clear(id);
             rows = rows.filter((row) => row.id !== id);
+          } else if ("digest" in action) {
+            expect(timers.digest().toString()).toBe(digestOfCopy(timers));
           } else {
             const due = rows.filter(({ dueUs }) => dueUs <= action.take);
             due.sort((a, b) => a.dueUs - b.dueUs || a.id - b.id);
@@ -78,5 +89,13 @@ describe("Timers", () => {
     expect(copy.set(4, purpose)).toBe(3);
     expect(takeAll(copy, 9)).toEqual([2, 3, 1]);
     expect(() => copy.load(timers.dump())).toThrow("empty table");
+  });
+
+  it("clearAll() leaves nothing in the digest", () => {
+    const timers = new Timers();
+    timers.set(5, purpose);
+    expect(timers.digest().toString()).not.toBe(new Timers().digest().toString());
+    timers.clearAll();
+    expect(timers.digest().toString()).toBe(new Timers().digest().toString());
   });
 });
