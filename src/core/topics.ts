@@ -124,11 +124,9 @@ export class Topics {
   }
 
   /** Why the command has no effect, given the scope if there is one. */
-  #refusal(
-    scope: Scope | undefined,
-    { topic: name, ...rest }: Publish | FollowTopic,
-  ): Refusal | undefined {
+  #refusal(scope: Scope | undefined, command: Publish | FollowTopic): Refusal | undefined {
     const limits = this.#limits;
+    const { topic: name } = command;
     if (name === "") return invalid("a topic needs a name");
     if (utf8Length(name) > limits.nameBytesMax) {
       return overLimit(limits, "nameBytesMax", "the topic's name is too long");
@@ -137,7 +135,7 @@ export class Topics {
     if (count >= limits.topicsPerScopeMax && scope?.topics.has(name) !== true) {
       return overLimit(limits, "topicsPerScopeMax", "too many topics in this scope");
     }
-    return rest.kind === "publish" ? this.#payloadRefusal(scope, rest.payload) : undefined;
+    return command.kind === "publish" ? this.#payloadRefusal(scope, command.payload) : undefined;
   }
 
   /** P4. The scope ends: so do its topics, and whoever follows is told. */

@@ -10,8 +10,8 @@ export interface Addressee {
   readonly incarnation: number;
 }
 
-/** How a barrier ended, as its waiters are told. */
-export type Release = Omit<Released, "kind" | "connections">;
+/** How a barrier ended, as its waiters are told; the kind is in it, so that it is only copied. */
+export type Release = Omit<Released, "connections">;
 
 type OnTold = (edge: Addressee, effect: EdgeEffect, nowUs: number) => void;
 
@@ -69,9 +69,7 @@ export class Turn {
       if (connections === undefined) byEdge.set(edge, [connection]);
       else connections.push(connection);
     }
-    for (const [edge, connections] of byEdge) {
-      this.tell(edge, { kind: "released", ...release, connections });
-    }
+    for (const [edge, connections] of byEdge) this.tell(edge, { ...release, connections });
   }
 
   result(): Applied {

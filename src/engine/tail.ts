@@ -29,10 +29,7 @@ export class Tail implements LogReader {
   wake(): void {
     if (this.#scheduled || this.#stopped) return;
     this.#scheduled = true;
-    queueMicrotask(() => {
-      this.#scheduled = false;
-      this.#run();
-    });
+    queueMicrotask(this.#run);
   }
 
   stop(): void {
@@ -41,7 +38,8 @@ export class Tail implements LogReader {
     this.#source.stopped();
   }
 
-  #run(): void {
+  readonly #run = (): void => {
+    this.#scheduled = false;
     if (this.#stopped) return;
     const entries = this.#source.take(this.next);
     const last = entries.at(-1);
@@ -50,5 +48,5 @@ export class Tail implements LogReader {
     this.#deliver(entries);
     this.#source.delivered();
     this.wake();
-  }
+  };
 }

@@ -149,7 +149,8 @@ export class Appender {
   #append(batches: readonly Batch[]): void {
     const { log, clock, membership, appliedSequence, onAppended } = this.#options;
     const server = membership?.life;
-    const entry: Entry = { format: 1, ...(server && { server }), batches };
+    const entry: Entry =
+      server === undefined ? { format: 1, batches } : { format: 1, server, batches };
     const { life } = this.#lost;
     this.#inFlight += 1;
     this.#watch.sent();

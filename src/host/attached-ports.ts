@@ -6,7 +6,7 @@
 import type { AddressedEffect } from "../core/effect.ts";
 import type { Kept } from "./effect-store.ts";
 import { byEdge, EffectStore } from "./effect-store.ts";
-import { keyOf, type Life, LifeTable } from "./life-table.ts";
+import { type Life, LifeTable } from "./life-table.ts";
 import type { Port } from "./port.ts";
 import { SeenCount } from "./seen-count.ts";
 
@@ -58,7 +58,7 @@ export class AttachedPorts {
   /** An edge of another process is not this host's any more; its link is closed. */
   release(port: Port): void {
     this.#ports.delete(port);
-    this.#seen.forget(keyOf(port));
+    this.#seen.forget(port);
     port.replaced();
   }
 
@@ -69,7 +69,7 @@ export class AttachedPorts {
 
   /** An edge has so many more effects. @returns whether the log is to be told */
   noteSeen(life: Life, effects: number): boolean {
-    return this.#seen.add(keyOf(life), effects);
+    return this.#seen.add(life, effects);
   }
 
   /** H3. What the entry with this sequence says to edges. */

@@ -26,12 +26,13 @@ const endedKeptMax = 1_000;
  */
 const lastWordsMax = 64;
 
-/** What is kept for one incarnation; the list is made anew, the place stays. */
+/** What is kept for one incarnation. */
 interface Place {
-  kept: readonly Kept[];
+  kept: Kept[];
 }
 
-const nothing: readonly Kept[] = [];
+/** Of the many who have seen everything; nothing is ever added to it. */
+const nothing: Kept[] = [];
 
 export class EffectStore {
   /** Of one that lives the place stays when it is empty: most are filled again soon. */
@@ -42,12 +43,12 @@ export class EffectStore {
   keep(life: Life, sequence: number, effects: readonly EdgeEffect[]): void {
     const isEnd = effects.some(({ kind }) => kind === "revoked");
     const living = this.#living.get(life);
-    const place = living ?? this.#ended.get(life);
-    const one = { sequence, effects };
-    const kept = place === undefined || place.kept.length === 0 ? [one] : [...place.kept, one];
-    if (!isEnd && living !== undefined) living.kept = kept;
-    else if (!isEnd && place === undefined) this.#living.set(life, { kept });
-    else this.#keepLastWords(life, kept);
+    const ended = living === undefined ? this.#ended.get(life) : undefined;
+    const place = living ?? ended ?? { kept: nothing };
+    if (place.kept.length === 0) place.kept = [{ sequence, effects }];
+    else place.kept.push({ sequence, effects });
+    if (isEnd || ended !== undefined) this.#keepLastWords(life, place.kept);
+    else if (living === undefined) this.#living.set(life, place);
   }
 
   #keepLastWords(life: Life, kept: readonly Kept[]): void {
@@ -81,8 +82,8 @@ export class EffectStore {
 
   /** In place of what is there. */
   load({ living, ended }: KeptDump): void {
-    this.#living.load(living.map(([life, kept]) => [life, { kept }] as const));
-    this.#ended.load(ended.map(([life, kept]) => [life, { kept }] as const));
+    this.#living.load(living.map(([life, kept]) => [life, { kept: [...kept] }] as const));
+    this.#ended.load(ended.map(([life, kept]) => [life, { kept: [...kept] }] as const));
   }
 }
 
@@ -90,7 +91,7 @@ function rowsOf(table: LifeTable<Place>): Rows {
   return table
     .rows()
     .filter(([, { kept }]) => kept.length > 0)
-    .map(([life, { kept }]) => [life, kept] as const);
+    .map(([life, { kept }]) => [life, [...kept]] as const);
 }
 
 /** What is said to one incarnation. */

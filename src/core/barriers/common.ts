@@ -236,9 +236,13 @@ export class Common {
   /** How the place ended for these, in the words of an effect. */
   releaseOf(place: Place, outcome: BarrierOutcome, reason?: string): Release {
     const { scope, name, kind, part, generation, error } = place;
-    const facts = { scope, barrier: name, generation, outcome, error };
     return {
-      ...facts,
+      kind: "released",
+      scope,
+      barrier: name,
+      generation,
+      outcome,
+      error,
       barrierKind: kind,
       ...(hasParts(kind) ? { part } : {}),
       ...(reason === undefined ? {} : { reason }),
@@ -297,8 +301,8 @@ export class Common {
       ...goOf(waiters, outcome, turn),
     });
     turn.observe({
-      kind: "barrier-closed",
       ...release,
+      kind: "barrier-closed",
       ...standing,
       closedUs: turn.nowUs,
       participants: [...place.gone, ...waiters.map(recordOf)],

@@ -319,7 +319,7 @@ export class QuorumKind {
     const { barrier, connection } = command;
     const record = scope.closedRecord("quorum", barrier);
     assert(record !== undefined, "a wait at a barrier that never was is refused");
-    const facts = { scope: scope.name, barrier, barrierKind: "quorum" as const };
+    const facts = { kind: "released", scope: scope.name, barrier, barrierKind: "quorum" } as const;
     const { passesLate: _, ...end } = record;
     turn.release([{ edge, connection }], { ...facts, ...end });
   }

@@ -420,7 +420,7 @@ export class RosterKind {
     const record = scope.closedRecord("roster", barrier);
     assert(record !== undefined, "an arrival at a roster that never was is refused");
     const { passesLate: _, ...end } = record;
-    const facts = { scope: scope.name, barrier, barrierKind: "roster" as const };
+    const facts = { kind: "released", scope: scope.name, barrier, barrierKind: "roster" } as const;
     turn.release([{ edge, connection }], { ...facts, ...end });
   }
 }

@@ -192,7 +192,7 @@ export class StateKind {
     turn: Turn,
   ): void {
     const facts = { scope, barrier: name, barrierKind: "state", generation: 1 } as const;
-    const release = { ...facts, part: target, outcome, error };
+    const release = { kind: "released", ...facts, part: target, outcome, error } as const;
     const hasFailed = outcome === "failed" && failure !== undefined;
     turn.release([{ edge, connection }], hasFailed ? { ...release, ...failure } : release);
   }

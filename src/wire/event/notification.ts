@@ -115,16 +115,15 @@ export function createNotification(
   { sender, layout, extra }: CreateNotificationOptions,
 ): Notification {
   const is2004 = layout === "2004";
-  const fields = addressFields.filter((field) => !(is2004 && field === "timeline"));
-  return {
-    attributes: [
-      ...(is2004 ? [] : [textAttribute(attributeNames.version, notificationVersion)]),
-      ...fields.map((field) => textAttribute(attributeNames[field], address[field] ?? unsetField)),
-      int32Attribute(attributeNames.scheduler, address.scheduler),
-      textAttribute(attributeNames.sender, sender),
-      ...extra,
-    ],
-  };
+  const attributes: Attribute[] = [];
+  if (!is2004) attributes.push(textAttribute(attributeNames.version, notificationVersion));
+  for (const field of addressFields) {
+    if (is2004 && field === "timeline") continue;
+    attributes.push(textAttribute(attributeNames[field], address[field] ?? unsetField));
+  }
+  attributes.push(int32Attribute(attributeNames.scheduler, address.scheduler));
+  attributes.push(textAttribute(attributeNames.sender, sender), ...extra);
+  return { attributes };
 }
 
 /** The tuple of a notification; what is `*` or missing is unset. */
