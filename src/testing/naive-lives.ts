@@ -185,7 +185,8 @@ export class NaiveLives {
       if (life !== undefined) this.#die(life);
       life = this.#create(edge, incarnation);
     }
-    const news = commands.slice(Math.max(0, life.taken - from));
+    const counted = life.taken - from;
+    const news = counted > 0 ? commands.slice(counted) : commands;
     if (more === true) life.taken = Math.max(life.taken, from + commands.length);
     else [life.batches, life.taken] = [number, 0];
     for (const command of news) if (this.#living(edge) === life) this.#obey(life, command);

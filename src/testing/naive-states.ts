@@ -173,6 +173,7 @@ export class NaiveStates {
   #releaseReached(scope: string, barrier: string): void {
     const value = this.#value(scope, barrier);
     const reached = this.#at(scope, barrier).filter(({ target }) => target <= value);
+    if (reached.length === 0) return;
     this.#waits = this.#waits.filter((wait) => !reached.includes(wait));
     const targets = [...new Set(reached.map(({ target }) => target))].sort((a, b) => a - b);
     for (const target of targets) {
@@ -278,7 +279,11 @@ export class NaiveStates {
   }
 
   #value(scope: string, barrier: string): number {
-    return this.#signals.filter((s) => s.scope === scope && s.barrier === barrier).length;
+    let value = 0;
+    for (const one of this.#signals) {
+      if (one.scope === scope && one.barrier === barrier) value += 1;
+    }
+    return value;
   }
 
   #at(scope: string, barrier: string): readonly Wait[] {

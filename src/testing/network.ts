@@ -134,8 +134,9 @@ export class Pipe {
     }
     this.chunksCarried += 1;
     const isSplit = chunk.length > 1 && this.#random.chance(this.#faults().pieces);
-    const middle = isSplit ? 1 + this.#random.below(chunk.length - 1) : chunk.length;
-    for (const piece of [chunk.subarray(0, middle), chunk.subarray(middle)]) {
+    const middle = isSplit ? 1 + this.#random.below(chunk.length - 1) : 0;
+    const pieces = isSplit ? [chunk.subarray(0, middle), chunk.subarray(middle)] : [chunk];
+    for (const piece of pieces) {
       if (piece.length > 0) this.#carry(to, (end) => end.push(piece));
     }
   }

@@ -22,7 +22,6 @@ import { MemoryLog } from "../../engine/memory-log.ts";
 import { BusAgent, type Performed } from "../../events/bus-agent.ts";
 import { Scheduler } from "../../events/scheduler.ts";
 import { SchedulerRecall } from "../../events/scheduler-recall.ts";
-import { eventHash } from "../../host/event-hash.ts";
 import { Host } from "../../host/host.ts";
 import { connectLastingEdge } from "../../host/local-link.ts";
 import { TimerFireClock } from "../../testbed/agents/firing/fire-clock.ts";
@@ -40,6 +39,7 @@ import {
 } from "../../wire/event/notification.ts";
 import type { Order } from "../../wire/event/orders.ts";
 import { DelayingLog, type LogFaults } from "../delaying-log.ts";
+import { quickHash } from "../quick-hash.ts";
 import type { VirtualClock } from "../virtual-clock.ts";
 import { VirtualProcess } from "../virtual-process.ts";
 import { BusLine } from "./bus-line.ts";
@@ -368,7 +368,7 @@ export class AgendaWorld {
 
   #credentials(): LastingCredentials {
     const made = createCredentials({
-      ...{ experiment, key, hash: eventHash },
+      ...{ experiment, key, hash: quickHash },
       wallUs: () => BigInt(this.#options.clock.wallMs()) * 1_000n,
       randomBytes: (count) => this.#nonce(count),
     });

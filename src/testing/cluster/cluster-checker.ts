@@ -231,19 +231,20 @@ export class ClusterChecker {
 
   #judge(server: string, entry: LogEntry, applied: Applied): void {
     this.#counting.apply(entry);
-    const kindsSaid = new Set(applied.addressed.map((one) => this.#kindOf(one)));
+    const { addressed } = applied;
+    const kindsSaid = addressed.map((one) => this.#kindOf(one));
     for (const { kind, model } of this.#models) {
       const meant = model.apply(entry);
       // Of most entries nobody has anything to say of most kinds.
-      if (meant.length === 0 && !kindsSaid.has(kind)) continue;
-      const said = this.#textOf(kind, applied.addressed);
+      if (meant.length === 0 && !kindsSaid.includes(kind)) continue;
+      const said = this.#textOf(kind, addressed);
       const should = this.#textOf(kind, meant);
       if (said !== should) {
         const what = `${server} says ${differenceOf(said, should)}`;
         this.complain("K2", `entry ${entry.sequence} (${kind}): ${what}`);
       }
     }
-    for (const said of applied.addressed) this.#noteTold(entry.sequence, said);
+    for (const said of addressed) this.#noteTold(entry.sequence, said);
     this.#options.onJudged?.(entry, applied);
   }
 

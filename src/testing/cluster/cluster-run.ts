@@ -244,7 +244,8 @@ class Run {
         this.#ask(step);
         return;
       case "leave": {
-        const party = world.waiting.find(({ name }) => name === `c${step.step}`);
+        const left = `c${step.step}`;
+        const party = world.waiting.find(({ name }) => name === left);
         if (party === undefined) return;
         this.#trace(party.name, "leaves");
         party.leave();
@@ -453,8 +454,7 @@ class Run {
     if (hasWaiting) states.push("waiting");
     if (isAppending) states.push("appending");
     if (starting > 0) states.push("reading-the-log");
-    if (worlds.some(({ programs }) => programs.some(({ line }) => line === undefined)))
-      states.push("session-lost");
+    if (worlds.some(({ hasLostSession }) => hasLostSession)) states.push("session-lost");
     if (down > 0) states.push("server-down");
     if (down * 2 > servers.length) states.push("most-down");
     if (paused > 0) states.push("server-paused");

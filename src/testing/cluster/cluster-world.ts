@@ -152,8 +152,10 @@ export class ClusterWorld {
     return [...this.#programs].flatMap(([session, { isClosing }]) => (isClosing ? [] : [session]));
   }
 
-  get programs(): readonly Program[] {
-    return [...this.#programs.values()];
+  /** Whether a session has no connection to a server. */
+  get hasLostSession(): boolean {
+    for (const { line } of this.#programs.values()) if (line === undefined) return true;
+    return false;
   }
 
   start(): void {
@@ -461,11 +463,11 @@ export class ClusterWorld {
     facts: { readonly hasDeadline: boolean; readonly isNative: boolean; isDatagram?: true },
   ): Party {
     const { ask, barrier, error, timeoutMs = "none" } = step;
-    const { what, ...rest } = ask;
-    const words = [what, barrier, ...Object.values(rest)].map(String).join(" ");
+    let words = `${ask.what} ${barrier}`;
+    for (const [name, value] of Object.entries(ask)) if (name !== "what") words += ` ${value}`;
     const party: Party = {
       ...{ name: `c${step.id}`, at, ...facts, sinceUs: this.clock.elapsedUs },
-      isSubscription: what === "subscribe",
+      isSubscription: ask.what === "subscribe",
       asked: `${words}, error ${error}, timeout ${timeoutMs}`,
       ...{ end: undefined, answers: 0, excuse: undefined, leave: () => undefined },
     };

@@ -368,22 +368,23 @@ export class LogWay implements Log {
 
   /** Over the network: it may be held back on the way. */
   #carry(arrivesUs: number, arrive: () => void): void {
-    const deliver = (): void => {
-      if (this.#held !== undefined) this.#held.push(arrive);
-      else arrive();
-    };
     const { clock } = this.#log;
     const waitUs = arrivesUs - clock.elapsedUs;
     // Others that are due now as well were sent before.
     if (waitUs <= 0 && this.#onTheWay === 0) {
-      deliver();
+      this.#letThrough(arrive);
       return;
     }
     this.#onTheWay += 1;
     clock.after(Math.max(0, waitUs) / 1000, () => {
       this.#onTheWay -= 1;
-      deliver();
+      this.#letThrough(arrive);
     });
+  }
+
+  #letThrough(arrive: () => void): void {
+    if (this.#held !== undefined) this.#held.push(arrive);
+    else arrive();
   }
 
   /** S4. */
