@@ -108,6 +108,22 @@ describe("runScript()", () => {
     expect(Math.min(seen.begun, seen.cut, seen.died), JSON.stringify(seen)).toBeGreaterThan(0);
   });
 
+  it("holds where who loses its server asks another one at once with the same id", async () => {
+    const seen = { again: 0, cut: 0, lost: 0 };
+    const faults = { delay: 1, crash: 0.03, pause: 0.02, "cut-log": 0.01, "slow-log": 1 };
+    for (let seed = 1; seed <= 3; seed += 1) {
+      const script = generate({ seed, servers, operations: 400, faults });
+      const onLine = (line: string): void => {
+        if (/ c\d+ asks n\d again/.test(line)) seen.again += 1;
+        if (/ c\d+ its connection is cut/.test(line)) seen.cut += 1;
+        if (/ c\d+ has lost its request/.test(line)) seen.lost += 1;
+      };
+      const { problems } = await runScript({ script, onLine });
+      expect(problems, `seed ${seed}`).toEqual([]);
+    }
+    expect(Math.min(...Object.values(seen)), JSON.stringify(seen)).toBeGreaterThan(10);
+  });
+
   it("answers everybody who stays at the controllers of a tree, which meet", async () => {
     const { problems, struck, crossings } = await runScript({ script: scriptOf(5, { trees: 1 }) });
     expect(problems).toEqual([]);

@@ -3,14 +3,13 @@
 // of the old doors, and the network between them. Everything that decides anything is the shipped
 // code. Owns what exists and how it is reached; what happens, and when, is the run's business.
 
-import type { PayloadRef } from "../../core/command.ts";
 import type { Limits } from "../../core/limits.ts";
 import { Random } from "../../core/random.ts";
-import { LogError } from "../../engine/log.ts";
 import { MemoryPayloads, type Payloads } from "../../engine/payloads.ts";
 import { Network } from "../network.ts";
 import { VirtualClock } from "../virtual-clock.ts";
 import { VirtualProcess } from "../virtual-process.ts";
+import { AskingAgain } from "./asking-again.ts";
 import { attachedSessions } from "./attached-sessions.ts";
 import { ClusterChecker } from "./cluster-checker.ts";
 import { callerOf, SimulatedServer } from "./cluster-server.ts";
@@ -21,6 +20,7 @@ import { messageDelayMsMax, OldDoors } from "./old-doors.ts";
 import type { Party, PartyEvents } from "./party.ts";
 import type { AskStep, DoorName, FaultName, FaultRates } from "./script.ts";
 import { SharedLog } from "./shared-log.ts";
+import { sharedPayloads } from "./shared-payloads.ts";
 import { SnapshotStream } from "./snapshot-stream.ts";
 import { SocketLine } from "./socket-line.ts";
 import { UnequalLimits } from "./unequal-limits.ts";
@@ -73,6 +73,7 @@ export class ClusterWorld {
   readonly #messages = new Map<number, string>();
   readonly #programs = new Map<number, Program>();
   readonly #doors: OldDoors;
+  readonly #askingAgain: AskingAgain;
   readonly #serverOf = new Map<Party, SimulatedServer>();
   readonly #programOf = new Map<Party, Program>();
   #lastIncarnation = 0;
@@ -125,6 +126,14 @@ export class ClusterWorld {
       ...{ network: this.#network, random: this.#random, onStruck: options.onStruck },
       onMessage: (who, topic, number, message) =>
         this.checker.onMessage(who, topic, number, message),
+    });
+    this.#askingAgain = new AskingAgain({
+      ...{ clock: this.clock, servers: this.servers, events: this.#events },
+      trace: (who, what) => this.#trace(who, what),
+      ask: (party, server, step, events) => {
+        this.#serverOf.set(party, server);
+        return this.#doors.ask(party, server, step, events);
+      },
     });
   }
 
@@ -309,10 +318,14 @@ export class ClusterWorld {
     if (server?.doors === undefined || server.state === "draining") return;
     const hasDeadline = endsByItself(step.ask, step.timeoutMs, door === "http");
     const at = `${server.name}/${door}`;
-    const facts = { hasDeadline, isNative: false, ...(door === "udp" ? { isDatagram: true } : {}) };
-    const party = this.#createParty(step, at, facts as typeof facts & { isDatagram?: true });
+    const party = this.#createParty(step, at, {
+      ...{ hasDeadline, isNative: false },
+      ...(door === "udp" ? { isDatagram: true } : {}),
+      ...(step.again === undefined ? {} : { hasId: true }),
+    });
     this.#serverOf.set(party, server);
-    this.#doors.start(party, server, step, door);
+    if (step.again === undefined) this.#doors.start(party, server, step, door);
+    else this.#askingAgain.start(party, step, index);
   }
 
   clear(index: number): void {
@@ -460,7 +473,7 @@ export class ClusterWorld {
   #createParty(
     step: AskStep & { readonly id: number },
     at: string,
-    facts: { readonly hasDeadline: boolean; readonly isNative: boolean; isDatagram?: true },
+    facts: Pick<Party, "hasDeadline" | "isNative" | "isDatagram" | "hasId">,
   ): Party {
     const { ask, barrier, error, timeoutMs = "none" } = step;
     let words = `${ask.what} ${barrier}`;
@@ -554,28 +567,8 @@ export class ClusterWorld {
     });
   }
 
-  /** Beside the log, as on NATS: what one server has written all can read. */
   #createPayloads(): Payloads {
-    const stored = this.#payloads;
-    const write = async (message: Uint8Array): Promise<PayloadRef> => {
-      if (this.log.isAway) {
-        throw new LogError("the topics take nothing: the log is away", { definite: true });
-      }
-      const ref = await stored.write(message);
-      this.#messages.set(ref.id, Buffer.from(message).toString());
-      return ref;
-    };
-    return {
-      get lastId() {
-        return stored.lastId;
-      },
-      write,
-      read: (places, bytesMax) => stored.read(places, bytesMax),
-      free: (ids) => stored.free(ids),
-      // What is not named yet may be another server's, and is young.
-      keepOnly: () => undefined,
-      close: () => Promise.resolve(),
-    };
+    return sharedPayloads(this.#payloads, this.log, (id, text) => this.#messages.set(id, text));
   }
 
   #rate(fault: FaultName): number {

@@ -40,6 +40,8 @@ const sessionsAtOnce = 8;
 /** Of the steps that ask for something. */
 const eventChance = 0.04;
 const cancelEventChance = 0.01;
+/** Of the requests at HTTP doors. */
+const idChance = 0.6;
 const objects = ["a", "b", "c"] as const;
 const names = ["a", "b", "c"] as const;
 const members = ["m0", "m1", "m2"] as const;
@@ -74,6 +76,8 @@ class Drawer {
   /** Of links between controllers, likewise. */
   readonly #ofTrees: Random;
   readonly #ofUplinks: Random;
+  /** Of requests that are asked for again, likewise. */
+  readonly #ofIds: Random;
   readonly #servers: number;
   readonly #faults: FaultRates;
   readonly #steps: Step[] = [];
@@ -88,6 +92,7 @@ class Drawer {
     this.#ofSnapshots = new Random(seed ^ 0x5afe5);
     this.#ofTrees = new Random(seed ^ 0x7ee5);
     this.#ofUplinks = new Random(seed ^ 0x0b1c);
+    this.#ofIds = new Random(seed ^ 0x1d1d1);
     this.#servers = servers;
     this.#faults = faults;
   }
@@ -210,7 +215,18 @@ class Drawer {
     const doors: readonly DoorName[] = ["syncd", "syncd", "udp", "testground", "gnunet", "http"];
     const door = random.pick(doors);
     const ask = this.#drawOld(door);
-    return { do: "ask", by: { door, server: this.#server() }, barrier, ask, error, ...timeout };
+    const by = { door, server: this.#server() };
+    return { do: "ask", by, barrier, ask, error, ...timeout, ...this.#drawAgain(door) };
+  }
+
+  /** Whether it has an id, and where it is asked for again. */
+  #drawAgain(door: DoorName): Pick<AskStep, "again"> {
+    const random = this.#ofIds;
+    // Who judges a tree takes each request of a log for one that counts.
+    if (door !== "http" || (this.#faults.trees ?? 0) > 0 || !random.chance(idChance)) return {};
+    const server = random.pick([0, 1, 1, 2]);
+    const patience = random.chance(0.4) ? { patienceMs: random.below(4_000) } : {};
+    return { again: { server, ...patience } };
   }
 
   #drawNative(): Ask {

@@ -263,13 +263,13 @@ export function startGnunetClient(
   } else say({ kind: "barrier-wait", name });
 }
 
-/** A request of curl's. */
+/** A request of curl's. @returns what ends its connection */
 export function startHttpClient(
   party: Party,
   stream: Duplex,
   step: AskStep,
   events: PartyEvents,
-): void {
+): () => void {
   const { path, body } = httpRequestOf(party, step);
   let text = "";
   party.leave = () => {
@@ -293,11 +293,12 @@ export function startHttpClient(
     `POST ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n` +
       `Content-Type: application/json\r\nContent-Length: ${json.length}\r\n\r\n${json}`,
   );
+  return () => void stream.destroy();
 }
 
-function httpRequestOf(party: Party, { ask, barrier, error, timeoutMs }: AskStep) {
+function httpRequestOf(party: Party, { ask, barrier, error, timeoutMs, again }: AskStep) {
   const scope = "?scope=s1";
-  const who = { name: party.name };
+  const who = { name: party.name, ...(again === undefined ? {} : { id: party.name }) };
   const arrival = { ...who, error, ...(timeoutMs === undefined ? {} : { timeoutMs }) };
   if (ask.what === "count-init") {
     const body = { ...arrival, count: ask.count, waits: ask.waits };
@@ -318,9 +319,11 @@ function onAnswer(party: Party, text: string, events: PartyEvents): void {
     readonly value?: number;
     readonly code?: string;
   };
-  party.answers += 1;
+  const isOpen = code === "unavailable" || code === "ended";
+  // Who has an id asks again then, and is answered by whom it asks.
+  if (!isOpen || party.hasId !== true) party.answers += 1;
   if (party.end !== undefined) return;
-  if (code === "unavailable" || code === "ended") {
+  if (isOpen) {
     events.closed(party, text);
     return;
   }

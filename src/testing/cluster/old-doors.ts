@@ -65,6 +65,12 @@ export class OldDoors {
     else this.#startStream(party, server, step, door);
   }
 
+  /** A request over HTTP that may be asked for again. @returns what drops its connection */
+  ask(party: Party, server: SimulatedServer, step: NumberedAsk, events: PartyEvents): () => void {
+    const stream = this.#openStream(party, server, step, "http");
+    return startHttpClient(party, stream, step, events);
+  }
+
   /** Whoever is connected to a server waits in its kernel. */
   hold(server: SimulatedServer): void {
     for (const wire of this.#wires) if (wire.server === server) wire.pipe?.partition();
@@ -90,6 +96,20 @@ export class OldDoors {
   }
 
   #startStream(party: Party, server: SimulatedServer, step: NumberedAsk, door: DoorName): void {
+    const stream = this.#openStream(party, server, step, door);
+    const random = new Random(this.#options.seed ^ (step.id * 0x9e3779b1));
+    const { events } = this.#options;
+    if (door === "syncd") startSyncClient(party, stream, step, random, events);
+    else if (door === "http") startHttpClient(party, stream, step, events);
+    else startGnunetClient(party, stream, step, events);
+  }
+
+  #openStream(
+    party: Party,
+    server: SimulatedServer,
+    step: NumberedAsk,
+    door: DoorName,
+  ): Pipe["client"] {
     const pipe = this.#options.network.connect();
     const isDriver = door === "gnunet" && step.ask.what === "quorum-init";
     const wire: Wire = { server, pipe, party, isDriver, isClosed: false };
@@ -107,14 +127,11 @@ export class OldDoors {
         doors.gnunet.accept(service, pipe.server, { address: party.name });
       }
     });
-    const random = new Random(this.#options.seed ^ (step.id * 0x9e3779b1));
-    if (door === "syncd") startSyncClient(party, pipe.client, step, random, this.#options.events);
-    else if (door === "http") startHttpClient(party, pipe.client, step, this.#options.events);
-    else startGnunetClient(party, pipe.client, step, this.#options.events);
     pipe.client.on("close", () => {
       if (server.state === "paused" && this.#wires.has(wire)) wire.isClosed = true;
       else this.#forget(wire);
     });
+    return pipe.client;
   }
 
   /** A controller has one driver at a time, and closes the connection of a second one. */

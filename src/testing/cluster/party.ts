@@ -24,6 +24,8 @@ export interface Party {
   readonly isSubscription: boolean;
   /** It has no connection, and sends again what is not answered. */
   readonly isDatagram?: true;
+  /** It has an id, with which it asks again. */
+  readonly hasId?: true;
   end: PartyEnd | undefined;
   /** Answers it got; more than one is a fault. */
   answers: number;

@@ -101,6 +101,13 @@ export interface AskStep {
   readonly error: number;
   readonly timeoutMs?: number;
   readonly together?: true;
+  /** Of the HTTP door: it has an id, and is asked for again when it is lost. */
+  readonly again?: {
+    /** At the server so many further on; 0: at the same one. */
+    readonly server: number;
+    /** Its connection is cut so long after it was asked for first. */
+    readonly patienceMs?: number;
+  };
 }
 
 export type StepWork =
