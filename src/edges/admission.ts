@@ -10,6 +10,9 @@
 //       others are details.
 //   U4. Where callers have to show something first, those who have not give way: for one more than
 //       the listener takes the oldest of them is cut. Else who only connects would keep all out.
+//   U5. Behind those, where the door says who asks for something now (`asks`), who does not gives
+//       way as well, the one that has been so for longest: one client of a thousand connections, or
+//       of requests that never end, would keep all out.
 import type { Socket } from "node:net";
 import { KeyCounts } from "./key-counts.ts";
 
@@ -44,6 +47,11 @@ export class Admission {
   readonly #byClient = new KeyCounts();
   /** U4, the oldest first. TLS is a socket of its own around that of the listener. */
   readonly #strangers = new Map<string, Caller>();
+  /** U5, those that are known, the one that has asked for nothing for longest first. */
+  readonly #idle = new Map<string, Caller>();
+  /** What each asks for now. */
+  readonly #asked = new KeyCounts();
+  readonly #open = new Map<string, Caller>();
   readonly #told = new Set<string>();
   #count = 0;
 
@@ -70,31 +78,50 @@ export class Admission {
     this.#byClient.add(client);
     const ends = endsOf(socket);
     if (hasStrangers) this.#strangers.set(ends, socket);
+    this.#open.set(ends, socket);
     socket.once("close", () => {
-      if (this.#strangers.get(ends) === socket) this.#strangers.delete(ends);
+      for (const some of [this.#strangers, this.#idle, this.#open]) {
+        if (some.get(ends) === socket) some.delete(ends);
+      }
       this.#release(client);
     });
     return true;
   }
 
   /** A connection that was taken, or what lies around it, has shown what it had to (U4). */
-  known(socket: Pick<Socket, "remoteAddress" | "remotePort">): void {
+  known(socket: Ends): void {
     this.#strangers.delete(endsOf(socket));
+  }
+
+  /** Such a connection has asked for something, as a whole (U5). */
+  asks(socket: Ends): void {
+    const ends = endsOf(socket);
+    this.#asked.add(ends);
+    this.#idle.delete(ends);
+  }
+
+  /** It has its answer, or asks for nothing yet. */
+  rests(socket: Ends): void {
+    const ends = endsOf(socket);
+    this.#asked.drop(ends);
+    const caller = this.#open.get(ends);
+    if (caller !== undefined && this.#asked.of(ends) === 0) this.#idle.set(ends, caller);
   }
 
   /** @returns the limit that keeps one more of this client out */
   #objection(client: string): NamedLimit | undefined {
     const { all, client: each } = this.#options.limits;
     if (each !== undefined && this.#byClient.of(client) >= each.max) return each;
-    return this.#count >= all.max && !this.#cutStranger() ? all : undefined;
+    return this.#count >= all.max && !this.#cutOne() ? all : undefined;
   }
 
-  /** U4. @returns whether there was one */
-  #cutStranger(): boolean {
-    const [oldest] = this.#strangers;
+  /** U4, U5. @returns whether there was one */
+  #cutOne(): boolean {
+    const [oldest] = this.#strangers.size > 0 ? this.#strangers : this.#idle;
     if (oldest === undefined) return false;
     const [ends, socket] = oldest;
     this.#strangers.delete(ends);
+    this.#idle.delete(ends);
     socket.destroy();
     return true;
   }
@@ -114,11 +141,10 @@ export class Admission {
   }
 }
 
+type Ends = Pick<Socket, "remoteAddress" | "remotePort">;
+
 /** Tells connections of one listener apart while they are open. */
-function endsOf({
-  remoteAddress,
-  remotePort,
-}: Pick<Socket, "remoteAddress" | "remotePort">): string {
+function endsOf({ remoteAddress, remotePort }: Ends): string {
   return `${remoteAddress} ${remotePort}`;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Goal: what the HTTPS door lets through to its service, and that a call ends with its caller.
 // Method: the door with a service that only notes, and raw requests over TLS.
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { request } from "node:https";
 import { connect as connectTcp } from "node:net";
@@ -9,19 +10,30 @@ import { join } from "node:path";
 import { connect } from "node:tls";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { connectionsMax } from "../../src/edges/xmlrpc/bounds.ts";
-import { userOf, XmlRpcDoor } from "../../src/edges/xmlrpc/https.ts";
-import type { ServiceCall } from "../../src/edges/xmlrpc/service.ts";
+import { type DoorIdentity, userOf, XmlRpcDoor } from "../../src/edges/xmlrpc/https.ts";
+import type { ServiceCall, XmlRpcService } from "../../src/edges/xmlrpc/service.ts";
 import { silentLogger } from "../../src/host/logger.ts";
 import { encodeCall, messageBytesMax, text } from "../../src/wire/xmlrpc/index.ts";
 import { Certificates, type Pair } from "./xmlrpc/certificates.ts";
 
 let folder = "";
 let door: XmlRpcDoor;
+let identity: DoorIdentity;
 let port = 0;
 let ann: Pair;
 let authority = "";
 let calls: ServiceCall[] = [];
 let onCall: (call: ServiceCall) => void = () => undefined;
+
+const service: XmlRpcService = {
+  async call(call) {
+    calls.push(call);
+    onCall(call);
+    if (call.method === "wait") await new Promise(() => undefined);
+    if (call.method === "break") throw new TypeError("a planted fault");
+    return text("done");
+  },
+};
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "muster-door-"));
@@ -29,23 +41,12 @@ beforeAll(async () => {
   const server = certificates.issue("server", "localhost");
   ann = certificates.issue("user", "ann");
   authority = readFileSync(certificates.authority, "utf8");
-  door = new XmlRpcDoor({
-    logger: silentLogger,
-    identity: {
-      key: readFileSync(server.key, "utf8"),
-      certificate: readFileSync(server.certificate, "utf8"),
-      authority,
-    },
-    service: {
-      async call(call) {
-        calls.push(call);
-        onCall(call);
-        if (call.method === "wait") await new Promise(() => undefined);
-        if (call.method === "break") throw new TypeError("a planted fault");
-        return text("done");
-      },
-    },
-  });
+  identity = {
+    key: readFileSync(server.key, "utf8"),
+    certificate: readFileSync(server.certificate, "utf8"),
+    authority,
+  };
+  door = new XmlRpcDoor({ logger: silentLogger, identity, service });
   port = await door.listen("127.0.0.1", 0);
 });
 afterAll(() => {
@@ -58,10 +59,11 @@ interface Sent {
   readonly path?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Uint8Array | string;
+  readonly at?: number;
 }
 
 /** @returns the status and body. */
-function send({ method = "POST", path = "/", headers = {}, body = "" }: Sent) {
+function send({ method = "POST", path = "/", headers = {}, body = "", at = port }: Sent) {
   calls = [];
   return new Promise<readonly [status: number, text: string]>((resolve, reject) => {
     const identity = {
@@ -69,7 +71,7 @@ function send({ method = "POST", path = "/", headers = {}, body = "" }: Sent) {
       cert: readFileSync(ann.certificate, "utf8"),
     };
     const asked = request({
-      ...{ host: "localhost", port, method, path, headers, ca: authority, agent: false },
+      ...{ host: "localhost", port: at, method, path, headers, ca: authority, agent: false },
       ...identity,
     });
     asked.on("error", reject);
@@ -188,6 +190,42 @@ describe("the HTTPS door", () => {
     expect(silent.filter(({ socket }) => socket.destroyed).length).toBeLessThan(5);
     expect(known.destroyed).toBe(false);
     for (const socket of [known, ...silent.map((one) => one.socket)]) socket.destroy();
+  });
+
+  it("cuts who has no call under way for one more, and answers a user's calls that are too many", async () => {
+    const bounds = { connectionsMax: 4, callsPerUserMax: 2 };
+    const narrow = new XmlRpcDoor({ logger: silentLogger, identity, service, ...bounds });
+    const at = await narrow.listen("127.0.0.1", 0);
+    const body = Buffer.from(encodeCall({ method: "wait", params: [] })).toString();
+    const come = async (lackingBytes: number) => {
+      const socket = connect({
+        ...{ host: "127.0.0.1", servername: "localhost", port: at, ca: authority },
+        ...{ key: readFileSync(ann.key), cert: readFileSync(ann.certificate) },
+      });
+      socket.on("error", () => undefined).resume();
+      await once(socket, "secureConnect");
+      const bytes = body.length + lackingBytes;
+      socket.write(`POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${bytes}\r\n\r\n${body}`);
+      return { socket, closed: new Promise((resolve) => socket.once("close", resolve)) };
+    };
+    const next = { at, body: encodeCall({ method: "next", params: [] }) };
+    let waiting = 0;
+    const whenWaiting = new Promise<void>((resolve) => {
+      onCall = () => {
+        waiting += 1;
+        if (waiting === 2) resolve();
+      };
+    });
+    const waits = [await come(0), await come(0)];
+    await whenWaiting;
+    expect(await send(next)).toEqual([429, expect.stringContaining("callsPerUserMax (2)")]);
+    const halves = [await come(1), await come(1), await come(1)];
+    await halves[0]?.closed;
+    waits[0]?.socket.destroy();
+    await expect.poll(async () => (await send(next))[0]).toBe(200);
+    expect(waits[1]?.socket.destroyed).toBe(false);
+    narrow.close();
+    onCall = () => undefined;
   });
 
   it("ends a call when its caller goes", async () => {

@@ -3,8 +3,10 @@
 
 /** Where the door is when nobody says otherwise. [EMULAB-EVENTS 7.2] */
 export const defaultPort = 3069;
-/** Connections open at once; one more is closed at once. */
+/** Connections open at once; for one more who has no call under way is cut, or it is. */
 export const connectionsMax = 128;
+/** Calls of one user under way at once, most of them waits; so that others have a place. */
+export const callsPerUserMax = 96;
 /** Bytes of the head of a request, over HTTPS and on standard input. */
 export const headBytesMax: number = 16 * 1024;
 /**

@@ -9,7 +9,9 @@
 //   H3. A request that was cut off is not answered, whatever its beginning says.
 //   H4. A request that grows too long is answered although more of it comes: that is thrown away,
 //       up to as much again as a message may have.
-//   H5. Who has shown no certificate yet gives way to one more than `connectionsMax`.
+//   H5. To one more than `connectionsMax` who has shown no certificate yet gives way, and then who
+//       has no call under way: silent, between two requests, or with one that is not whole.
+//   H6. One user has at most `callsPerUserMax` calls under way, so that others have a place.
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { type PeerCertificate, TLSSocket } from "node:tls";
@@ -19,8 +21,9 @@ import { messageBytesMax } from "../../wire/xmlrpc/index.ts";
 import { Admission } from "../admission.ts";
 import { createGuard } from "../guard.ts";
 import { createHttpServer } from "../http-server.ts";
+import { KeyCounts } from "../key-counts.ts";
 import { answer } from "./answer.ts";
-import { connectionsMax, headBytesMax, paths } from "./bounds.ts";
+import { callsPerUserMax, connectionsMax, headBytesMax, paths } from "./bounds.ts";
 import type { XmlRpcService } from "./service.ts";
 import { headMsMax, idleMsMax, requestMsMax, sweepMs } from "./xmlrpc-time.ts";
 
@@ -38,29 +41,39 @@ export interface XmlRpcDoorOptions {
   /** From where one may come; everybody when absent or empty. */
   readonly networks?: readonly Network[];
   readonly logger: Logger;
+  /** Other bounds than those of bounds.ts. */
+  readonly connectionsMax?: number;
+  readonly callsPerUserMax?: number;
 }
 
 export class XmlRpcDoor {
   readonly #options: XmlRpcDoorOptions;
   readonly #server: Server;
+  readonly #admission: Admission;
+  /** H6. */
+  readonly #calls = new KeyCounts();
 
   /** @throws Error of OpenSSL for a key or certificate that is none. */
   constructor(options: XmlRpcDoorOptions) {
     this.#options = options;
-    const { identity, networks = [], logger } = options;
+    const { identity, networks = [], logger, connectionsMax: max = connectionsMax } = options;
     const guard = createGuard({ door: "xmlrpc", networks, logger });
     const admission = new Admission({
       admits: (peer) => guard.admits(peer),
-      limits: { all: { name: "connections", max: connectionsMax, isFixed: true } },
+      limits: { all: { name: "connectionsMax", max, isFixed: true } },
       hasStrangers: true, // H5.
       log: (level, line) => logger.log(level, `xmlrpc: ${line}`),
     });
+    this.#admission = admission;
     this.#server = createHttpServer({
       ...{ tls: identity, headBytesMax },
       time: { headMs: headMsMax, requestMs: requestMsMax, keepAliveMs: idleMsMax, sweepMs },
     });
     this.#server.on("connection", (socket: Socket) => admission.admit(socket));
-    this.#server.on("secureConnection", (socket: TLSSocket) => admission.known(socket));
+    this.#server.on("secureConnection", (socket: TLSSocket) => {
+      admission.known(socket);
+      admission.rests(socket);
+    });
     this.#server.on("request", (request, response) => void this.#onRequest(request, response));
     this.#server.on("tlsClientError", (error) => {
       logger.log("info", `xmlrpc: no handshake: ${error.message}`);
@@ -90,7 +103,6 @@ export class XmlRpcDoor {
   }
 
   async #onRequest(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { service, logger } = this.#options;
     const socket = request.socket;
     const user = socket instanceof TLSSocket ? userOf(socket.getPeerCertificate()) : undefined;
     const refusal = refusalOf(request, user);
@@ -106,8 +118,26 @@ export class XmlRpcDoor {
       ]);
       return endBehind(request, refused);
     }
+    const { callsPerUserMax: callsMax = callsPerUserMax } = this.#options;
+    if (this.#calls.of(user) >= callsMax) {
+      const text = `limit callsPerUserMax (${callsMax}) reached: end other calls of ${user}`;
+      return void refuse(response, [429, text]).end();
+    }
+    await this.#call(message, user, response);
+  }
+
+  /** Makes a call that is there as a whole, and answers it. */
+  async #call(message: Uint8Array, user: string, response: ServerResponse): Promise<void> {
+    const { service, logger } = this.#options;
     const gone = new AbortController();
-    response.once("close", () => gone.abort()); // H2.
+    const ends = endsOf(response);
+    this.#calls.add(user);
+    this.#admission.asks(ends);
+    response.once("close", () => {
+      gone.abort(); // H2.
+      this.#calls.drop(user);
+      this.#admission.rests(ends);
+    });
     const body = await answer(message, { service, logger, user, signal: gone.signal });
     if (response.destroyed) return;
     response.writeHead(200, { "Content-Type": "text/xml", "Content-Length": body.length });
@@ -126,6 +156,11 @@ export function userOf({ subject }: Pick<PeerCertificate, "subject">): string | 
   };
   // Two names in one certificate would leave the choice to whoever reads them.
   return unit === "user" && typeof name === "string" && name !== "" ? name : undefined;
+}
+
+/** A socket that is closed does not say them any more. */
+function endsOf({ socket }: ServerResponse): Pick<Socket, "remoteAddress" | "remotePort"> {
+  return { remoteAddress: socket?.remoteAddress, remotePort: socket?.remotePort };
 }
 
 type Refusal = readonly [status: number, text: string];
