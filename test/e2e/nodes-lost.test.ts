@@ -3,10 +3,12 @@
 // program runs that would end with it; one that is taken away is not. Nor does a program outlive
 // who waits for it outside its node. Method: nodes of both ways to make them, in this process, the
 // number that `muster exec` goes by, and what the kernel says of parents.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { findEntrances } from "../../src/testbed/nodes/entrances.ts";
+import { enterNode, findEntrances, type NodeEntrance } from "../../src/testbed/nodes/entrances.ts";
 import type { NodeBackend } from "../../src/testbed/nodes/index.ts";
 import { modes, scratchDirectory, startNodes, until } from "./nodes-support/harness.ts";
 
@@ -22,9 +24,15 @@ afterEach(async () => {
   rmSync(out, { recursive: true, force: true });
 });
 
-function holderOf(name: string): number {
+function entranceOf(name: string): NodeEntrance {
   const run = findEntrances().find((one) => one.out === out);
-  const holder = run?.nodes.find((node) => node.name === name)?.holder ?? null;
+  const entrance = run?.nodes.find((node) => node.name === name);
+  if (entrance === undefined) throw new Error(`there is no ${name}`);
+  return entrance;
+}
+
+function holderOf(name: string): number {
+  const { holder } = entranceOf(name);
   if (holder === null) throw new Error(`nothing holds ${name}`);
   return holder;
 }
@@ -80,3 +88,25 @@ test.runIf(modes.includes("namespace")).each([
   await started.done;
   expect(await until(() => statusOf(pid) === undefined)).toBe(true);
 });
+
+test.runIf(modes.includes("namespace")).each([
+  ["who waits for it is killed", (_asker: number, waiter: number) => waiter],
+  ["who has started it is killed", (asker: number) => asker],
+])("what muster exec runs ends when %s", async (_what, victimOf) => {
+  backend = await startNodes(out, { mode: "namespace" });
+  const words = enterNode(entranceOf("node0"), ["sh", "-c", 'echo "it runs"; exec sleep 1000']);
+  // In place of Muster.
+  const asker = spawn("sh", ["-c", '"$@" & wait', "sh", ...words], {
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  await once(asker.stdout, "data");
+  const [waiter = 0] = childrenOf(asker.pid ?? 0);
+  const [program = 0] = childrenOf(waiter);
+  expect(statusOf(program)).toEqual({ parent: waiter });
+  process.kill(victimOf(asker.pid ?? 0, waiter), "SIGKILL");
+  expect(await until(() => statusOf(program) === undefined)).toBe(true);
+});
+
+function childrenOf(pid: number): readonly number[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").map(Number);
+}

@@ -4,6 +4,7 @@
 import { readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { findLiving } from "./run-directory.ts";
+import { findProgram } from "./system-programs.ts";
 
 /** One node: what a program needs to be started in it. */
 export interface NodeEntrance {
@@ -76,18 +77,27 @@ export function findEntrances(): readonly LivingRun[] {
 
 /**
  * The command line that runs `argv` in the node, at the terminal of who runs it. What waits outside
- * passes signals on and ends as the program does, as with programs of the run.
+ * passes signals on and ends as the program does, as with programs of the run; the program ends
+ * with it. When who runs it is killed, it is as if the terminal were gone: nobody would hear of the
+ * program any more, and it would keep its ports.
  */
 export function enterNode(
   { holder, asUser, hasNetwork }: NodeEntrance,
   argv: readonly string[],
 ): readonly string[] {
-  if (holder === null) return argv;
+  if (holder === null) return [...endingWith("HUP"), ...argv];
   return [
     "nsenter",
     `--target=${holder}`,
     ...(asUser ? ["--user", "--preserve-credentials"] : []),
     ...["--mount", "--uts", "--ipc", "--pid", ...(hasNetwork ? ["--net"] : [])],
-    ...["--no-fork", "--", "timeout", "--foreground", "0", ...argv],
+    ...["--no-fork", "--", ...endingWith("HUP")],
+    ...["timeout", "--foreground", "0", ...endingWith("KILL"), ...argv],
   ];
+}
+
+/** Put before a program: what it gets when its parent ends, whoever has ended that. */
+function endingWith(signal: "HUP" | "KILL"): readonly string[] {
+  const setpriv = findProgram("setpriv");
+  return setpriv === undefined ? [] : [setpriv, `--pdeathsig=${signal}`, "--"];
 }
