@@ -20,10 +20,6 @@ export class DueHeap<Row extends DueRow> {
   #heap: Row[] = [];
   readonly #live = new Map<number, Row>();
 
-  get(id: number): Row | undefined {
-    return this.#live.get(id);
-  }
-
   get size(): number {
     return this.#live.size;
   }

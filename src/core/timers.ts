@@ -61,10 +61,10 @@ export class Timers {
 
   /** For something else, at the same instant and in the same turn. */
   replace(id: number, purpose: TimerPurpose): void {
-    const row = this.#rows.get(id);
+    const row = this.#rows.remove(id);
     assert(row !== undefined, "a row that is replaced is there");
-    this.#rows.remove(id);
-    this.#rows.add({ ...row, purpose });
+    this.#unhash(row);
+    this.#rows.add({ id, dueUs: row.dueUs, purpose, isHashed: false });
   }
 
   /** Takes a row out before it is due. Clearing a row that is gone does nothing. */

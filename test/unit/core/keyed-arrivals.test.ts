@@ -258,6 +258,15 @@ describe("an arrival with a key", () => {
     expect(once.digest()).toBe(core.service.digest());
   });
 
+  it("moves with its deadline in the digest, whether that was hashed before or not", () => {
+    const core = driver();
+    core.send("a", initOnly(9, 3), keyed(wait(1, { timeoutUs: 5_000_000 })));
+    core.service.digest();
+    core.send("b", keyed(wait(1)));
+    const copy = Service.restore(core.limits, core.service.snapshot());
+    expect(copy.digest()).toBe(core.service.digest());
+  });
+
   it("forgets the oldest of too many that have ended", () => {
     const core = driver();
     const signals = Array.from({ length: keyedPerScopeMax + 1 }, (_, index) =>
