@@ -70,7 +70,9 @@ export function findParty(argv: EventPartyArguments): EventParty {
   }
   const names = run ?? splitExperiment(id);
   if (names === undefined) {
-    const message = `there is no experiment ${id} in ${state.path}; muster status lists those that are, any other is named pid/eid${besides(findEntrances())}`;
+    const what = `there is no experiment ${id} in ${state.path}`;
+    const help = "muster status lists those that are, any other is named pid/eid";
+    const message = `${what}; ${help}${besides(findEntrances())}`;
     throw new CommandError(exitCodes.noInput, message);
   }
   const { pid, eid } = names;
