@@ -75,8 +75,10 @@ export async function callNats(options: ConnectionOptions): Promise<NatsConnecti
     await delay(1);
     const { sockets } = calls;
     const isSilent = saidNothing(sockets, errorText(error));
-    const isOther = /unexpected response from server/i.test(errorText(error));
-    if (isSilent || isOther) throw new NoGreeting(isSilent, error);
+    if (isSilent || isOther(error)) throw new NoGreeting(isSilent, error);
+    // Of JetStream, which was not asked yet, it would be taken to be.
+    const hasBegun = /timeout/i.test(errorText(error)) && sockets.some(hasSpoken);
+    if (hasBegun) throw new Error("it began to answer and did not go on", { cause: error });
     const isOpening = sockets.at(-1)?.readyState === "opening";
     throw isOpening ? new Error("the connection timed out", { cause: error }) : error;
   } finally {
@@ -84,10 +86,21 @@ export async function callNats(options: ConnectionOptions): Promise<NatsConnecti
   }
 }
 
+/** What follows the word INFO is read by the client without a look at what it is. */
+function isOther(error: unknown): boolean {
+  const reasons = [error, error instanceof Error ? error.cause : undefined];
+  if (reasons.some((one) => one instanceof SyntaxError || one instanceof TypeError)) return true;
+  return /unexpected response from server/i.test(errorText(error));
+}
+
+function hasSpoken({ bytesRead }: Socket): boolean {
+  return bytesRead > 0;
+}
+
 /** Of one that ends a call at once the client says that it knows no error. */
 function saidNothing(sockets: readonly Socket[], text: string): boolean {
   const socket = sockets.at(-1);
-  if (socket === undefined || sockets.some(({ bytesRead }) => bytesRead > 0)) return false;
+  if (socket === undefined || sockets.some(hasSpoken)) return false;
   const isOpen = socket.readyState !== "opening" && socket.readyState !== "closed";
   return isOpen ? /timeout/i.test(text) : /undefined error/i.test(text);
 }

@@ -39,6 +39,8 @@ test.each([
   ["took the call and said nothing", "a silent one", () => undefined, true],
   ["took the call and said nothing", "one that hangs up", (one: Socket) => one.end(), true],
   ["said something else", "a mail server", (one: Socket) => one.write("220 mail\r\n"), false],
+  ["said something else", "a wrong INFO", (one: Socket) => one.write("INFO {x\r\n"), false],
+  ["said something else", "an empty INFO", (one: Socket) => one.write("INFO null\r\n"), false],
 ])("what listens and is no NATS %s: %s", async (words, _, greet, isAway) => {
   const closed: Promise<unknown>[] = [];
   const server = createServer((socket) => {
@@ -56,6 +58,21 @@ test.each([
   expect(error.isAway).toBe(isAway);
   expect(closed).toHaveLength(1);
   await Promise.all(closed); // Ours is closed, or the process would go on for its sake.
+  server.close();
+});
+
+test("a broker that says INFO and nothing more is not taken for JetStream that is silent", async () => {
+  const server = createServer((socket) =>
+    socket.resume().write(`INFO ${JSON.stringify(info)}\r\n`),
+  );
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as { readonly port: number };
+  const place = parseNatsPlace(`nats://127.0.0.1:${port}`);
+  const call = callNats({ servers: [...place.servers], timeout: 100 });
+  const error = explainStart(place, await call.catch((caught: unknown) => caught));
+  const text = `NATS at 127.0.0.1:${port} cannot be reached (it began to answer and did not go on)`;
+  expect([error.message, error.isAway]).toEqual([expect.stringContaining(text), true]);
   server.close();
 });
 
