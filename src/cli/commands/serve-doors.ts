@@ -29,6 +29,7 @@ import { describeLimits } from "../../host/limit-teller.ts";
 import type { Logger } from "../../host/logger.ts";
 import type { Shards } from "../../host/shards.ts";
 import { warnOfClockSteps } from "../../host/warn-of-clock-steps.ts";
+import { warnOfFullFiles } from "../../host/warn-of-full-files.ts";
 import { warnOfWaits } from "../../host/warn-of-waits.ts";
 import { addLinkMetrics, type LinkHealth } from "../../testbed/link-metrics.ts";
 import type { Bus } from "../../wire/event/bus.ts";
@@ -171,6 +172,7 @@ async function openCore(options: DoorsOptions): Promise<Core> {
     warnOfWaits(host, calm),
     warnOfClockSteps(host, logger),
   ]);
+  stopsWarning.push(warnOfFullFiles(systemClock, logger));
   return {
     lines: [logLine(plan, durability), ...limitLines(shards)],
     open: (listen) => {
