@@ -125,6 +125,14 @@ export class DelayNodeBackend implements ShapedLinks {
   }
 
   async attach(links: readonly LinkEnds[], plans: ReadonlyMap<string, ShapedLink>): Promise<void> {
+    try {
+      await this.#attach(links, plans);
+    } catch (error) {
+      throw this.#process?.gone ?? error;
+    }
+  }
+
+  async #attach(links: readonly LinkEnds[], plans: ReadonlyMap<string, ShapedLink>): Promise<void> {
     const asked = addToTable(this.table, links, plans);
     const shaper = this.#process ?? (await this.#start(asked));
     const segments = new Map<number, SegmentOrder[]>();

@@ -77,7 +77,7 @@ export class ShaperProcess {
   #nextId = 1;
   #stderr = "";
   #isStopping = false;
-  #gone: string | undefined;
+  #gone: NetworkError | undefined;
 
   constructor(options: ShaperProcessOptions) {
     const { clock, threads, pace, spawn, onReport, onTraceEnded } = options;
@@ -116,6 +116,11 @@ export class ShaperProcess {
     return this.#health;
   }
 
+  /** Why it has ended, when it has: what fails after that fails by it. */
+  get gone(): NetworkError | undefined {
+    return this.#gone;
+  }
+
   /** L1. Seconds since that thread was heard of that is silent for longest; 0: not long. */
   get silentSeconds(): number {
     const looks = this.#gone === undefined ? Math.max(0, ...this.#silent.values()) : 0;
@@ -143,7 +148,7 @@ export class ShaperProcess {
 
   /** @throws NetworkError when it is refused, or not answered. */
   ask(thread: number, order: ShaperOrder): Promise<ShaperAnswer> {
-    if (this.#gone !== undefined) return Promise.reject(new NetworkError(this.#gone));
+    if (this.#gone !== undefined) return Promise.reject(this.#gone);
     const id = this.#nextId++;
     const request: ShaperRequest = { id, thread, order };
     // What is asked first waits for its thread to start.
@@ -256,11 +261,12 @@ export class ShaperProcess {
     if (this.#gone !== undefined) return;
     this.#cancelLook();
     const why = this.#stderr.trim() === "" ? "" : `: ${this.#stderr.trim()}`;
-    this.#gone = `the delay node has ended (${how})${why}; its links carry nothing any more`;
-    const error = new NetworkError(this.#gone, { isPassing });
+    const text = `the delay node has ended (${how})${why}; its links carry nothing any more`;
+    const error = new NetworkError(text, { isPassing });
+    this.#gone = error;
     this.#ready.reject(error);
     for (const pending of this.#pending.values()) pending.reject(error);
     this.#pending.clear();
-    if (!this.#isStopping) this.#failed.resolve(this.#gone);
+    if (!this.#isStopping) this.#failed.resolve(text);
   }
 }

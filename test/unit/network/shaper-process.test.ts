@@ -6,17 +6,22 @@ import type { ChildProcess } from "node:child_process";
 import { EventEmitter } from "node:events";
 import { PassThrough } from "node:stream";
 import { expect, it, vi } from "vitest";
+import { DelayNodeBackend } from "../../../src/network/delay-node/delay-node-backend.ts";
 import { ShaperProcess } from "../../../src/network/delay-node/shaper-process.ts";
-import { NetworkError } from "../../../src/network/link-backend.ts";
+import { type NamespaceCommands, NetworkError } from "../../../src/network/link-backend.ts";
 import { networkTimes } from "../../../src/network/network-limits.ts";
 import { lackOf } from "../../../src/testbed/nodes/node-mode.ts";
 import { FakeClock } from "../record/fake-clock.ts";
 
 const open = { kind: "open", address: "10.0.0.1", peerAddress: "10.0.0.2", port: 1 } as const;
 
-function startFake(threads = 1) {
+function fakeChild() {
   const pipes = { stdin: new PassThrough(), stdout: new PassThrough(), stderr: new PassThrough() };
-  const child = Object.assign(new EventEmitter(), { ...pipes, pid: 1, kill: () => true });
+  return Object.assign(new EventEmitter(), { ...pipes, pid: 1, kill: () => true });
+}
+
+function startFake(threads = 1) {
+  const child = fakeChild();
   const clock = new FakeClock();
   const spawn = (): ChildProcess => child as unknown as ChildProcess;
   return { child, clock, shaper: new ShaperProcess({ clock, threads, pace: "nap", spawn }) };
@@ -68,6 +73,25 @@ it("gives up a delay node that says nothing any more, and only such a one", asyn
   await expect(asked).rejects.toThrow("it had said nothing for 15 s, and was given up");
   expect(failed).toContain("its links carry nothing any more");
   expect(clock.armed).toBe(0);
+});
+
+it("is what a command has failed by that needs it", async () => {
+  const [child, clock] = [fakeChild(), new FakeClock()];
+  const commands: NamespaceCommands = {
+    hub: { pid: 1 },
+    enter: () => [],
+    spawn: () => child as unknown as ChildProcess,
+    ip: () => {
+      child.emit("exit", null, "SIGKILL");
+      return Promise.reject(new NetworkError("no device matches name"));
+    },
+    run: () => Promise.resolve(""),
+  };
+  child.stdout.write('{"kind":"ready"}\n');
+  const backend = new DelayNodeBackend({ commands, clock, seed: 1, threads: 1 });
+  await expect(problemOf(backend.attach([], new Map()))).rejects.toThrow(
+    "the network of the nodes cannot be made: the delay node has ended (SIGKILL)",
+  );
 });
 
 it("does without links where the delay node cannot be", async () => {
