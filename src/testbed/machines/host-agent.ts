@@ -212,7 +212,7 @@ export class HostAgent {
     };
     const backend = await startProcessNodes(options);
     this.#backend = backend;
-    void backend.failed?.then((why) => options.onMessage("warning", null, why));
+    void backend.failed?.then((why) => this.#link.send({ kind: "nodes-lost", why }));
     this.#paths.close();
     await this.#openGate(backend, plan, options);
     mkdirSync(this.#files, { recursive: true });

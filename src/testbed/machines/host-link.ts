@@ -31,6 +31,7 @@ export interface HostLinkOptions {
   readonly version: string;
   readonly files: ResultFiles;
   readonly onLinksFailed: (why: string) => void;
+  readonly onNodesLost: (why: string) => void;
   readonly say: (level: "info" | "warning", node: string | null, text: string) => void;
   /** H2. `why` is a clause. */
   readonly onLost: (why: string) => void;
@@ -232,6 +233,9 @@ export class HostLink {
         return;
       case "links-failed":
         this.#options.onLinksFailed(shownOf(message.why));
+        return;
+      case "nodes-lost":
+        this.#options.onNodesLost(shownOf(message.why));
         return;
       case "file":
         this.#options.files.receive(this, message);

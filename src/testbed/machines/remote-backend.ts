@@ -69,6 +69,7 @@ export async function startRemoteNodes(start: RemoteBackendOptions): Promise<Nod
   const told: Told = {
     lost: (host, why) => lost.resolve(`the host ${host} is lost, with its nodes: ${why}`),
     linksFailed: (host, why) => network?.fail(host, why),
+    nodesLost: (host, why) => lost.resolve(`on ${host}: ${why}`),
   };
   const giveUp = (): void => {
     for (const host of hosts) host.giveUp();
@@ -102,10 +103,11 @@ export async function startRemoteNodes(start: RemoteBackendOptions): Promise<Nod
   }
 }
 
-/** Whom a host's end, and that of its links, is told. */
+/** Whom a host's end, and that of its links and nodes, is told. */
 interface Told {
   readonly lost: (host: string, why: string) => void;
   readonly linksFailed: (host: string, why: string) => void;
+  readonly nodesLost: (host: string, why: string) => void;
 }
 
 type Connected = HostLink & { readonly facts: HostFacts };
@@ -125,6 +127,7 @@ async function connectAll(
         ...{ say: options.onMessage, onOutputLost },
         onLost: (why) => told.lost(name, why),
         onLinksFailed: (why) => told.linksFailed(name, why),
+        onNodesLost: (why) => told.nodesLost(name, why),
       });
     }),
   );

@@ -99,6 +99,8 @@ export type AgentMessage =
     }
   /** The links of its nodes are no more what they should be. */
   | { readonly kind: "links-failed"; readonly why: string }
+  /** Some of its nodes are no more, and somebody else has ended them. */
+  | { readonly kind: "nodes-lost"; readonly why: string }
   | FileMessage;
 
 /**
@@ -155,6 +157,7 @@ const fieldsOfKinds: ReadonlyMap<string, ReadonlyMap<string, FieldKind>> = new M
   kindOf("network", ["id", "count"], ["ask", "any"]),
   kindOf("traffic", ["id", "count"], ["node", "text"], ["ask", "any"]),
   kindOf("links-failed", ["why", "text"]),
+  kindOf("nodes-lost", ["why", "text"]),
   kindOf(
     "hello",
     ...[field("format", "count"), field("version", "text")],

@@ -80,6 +80,7 @@ async function connected(
     files: new ResultFiles(out, limits),
     say: (_level, _node, text) => said.push(text),
     onLinksFailed: () => undefined,
+    onNodesLost: (why) => lost.push(`nodes: ${why}`),
     onLost: (why) => lost.push(why),
     onOutputLost: (text) => missed.push(text),
   });
@@ -154,6 +155,14 @@ describe("a host", () => {
     expect(lost).toEqual(["the connection ended"]);
   });
 
+  test("whose nodes somebody has ended says so", async () => {
+    const { agent, lost } = await connected();
+    agent.send({ kind: "nodes-lost", why: "somebody has ended\u001b[2J node c" });
+    await expect.poll(() => lost).toHaveLength(1);
+    expect(lost[0]).toContain("nodes: somebody has ended");
+    expect(lost[0]).not.toContain("\u001b");
+  });
+
   test("that is lost for its silence is not waited for again", async () => {
     const clock = new FakeClock();
     const [input, output] = [new PassThrough(), new PassThrough()];
@@ -169,7 +178,8 @@ describe("a host", () => {
         },
       }),
       files: new ResultFiles(out, limits),
-      ...{ say: () => undefined, onLinksFailed: () => undefined, onOutputLost: () => undefined },
+      ...{ say: () => undefined, onLinksFailed: () => undefined, onNodesLost: () => undefined },
+      onOutputLost: () => undefined,
       onLost: (why) => lost.push(why),
     });
     cleanups.push(() => agent.end("the test is over"));
