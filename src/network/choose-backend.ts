@@ -5,6 +5,7 @@
 import { execFile } from "node:child_process";
 import { NetworkError } from "./link-backend.ts";
 import { searchPath } from "./namespace-commands.ts";
+import { networkTime } from "./network-time.ts";
 import { describeFailure, isPassingFailure } from "./passing-failure.ts";
 
 export type BackendKind = "netem" | "delay-node" | "none";
@@ -40,10 +41,11 @@ ethtool -K t0 tx off tso off gso off`;
  */
 export async function probeBackends(
   enter: readonly string[] = defaultEnter(),
+  interrupt?: AbortSignal,
 ): Promise<readonly BackendProbe[]> {
   const [netem, delayNode] = await Promise.all([
-    tryScript(enter, netemScript),
-    tryScript(enter, delayNodeScript),
+    tryScript(enter, netemScript, interrupt),
+    tryScript(enter, delayNodeScript, interrupt),
   ]);
   return [
     { kind: "netem", problem: netem },
@@ -83,22 +85,29 @@ function defaultEnter(): readonly string[] {
 }
 
 /** @returns the last line of what it said, when it failed. */
-function tryScript(enter: readonly string[], script: string): Promise<string | undefined> {
+function tryScript(
+  enter: readonly string[],
+  script: string,
+  interrupt: AbortSignal | undefined,
+): Promise<string | undefined> {
   const [program = "", ...words] = [...enter, "sh", "-ec", script];
   return new Promise((resolve, reject) => {
     // As links are made: what is found here is found then.
     const env = { PATH: searchPath, LC_ALL: "C" };
-    execFile(program, words, { env }, (error, _stdout, stderr) => {
+    const ends = { signal: interrupt, timeout: networkTime.commandMs };
+    execFile(program, words, { env, ...ends, killSignal: "SIGKILL" }, (error, _stdout, stderr) => {
       if (error === null) {
         resolve(undefined);
         return;
       }
+      const isEnded = interrupt?.aborted === true || error.killed === true;
       const said = stderr.trim().split("\n").at(-1) || error.message;
       const status = typeof error.code === "number" ? error.code : null;
       const failed = { status, signal: error.signal ?? null, said };
-      if (!isPassingFailure(failed)) resolve(said);
+      if (!isEnded && !isPassingFailure(failed)) resolve(said);
       else {
-        const what = `who shapes links cannot be found out: ${describeFailure(failed)}`;
+        const why = isEnded ? "a program has not ended in time" : describeFailure(failed);
+        const what = `who shapes links cannot be found out: ${why}`;
         reject(new NetworkError(what, { isPassing: true }));
       }
     });

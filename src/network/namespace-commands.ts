@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 // Commands in the namespaces of a run, by nsenter. What fails is one sentence with the line of the
-// batch that it was, never an exit code alone.
+// batch that it was, never an exit code alone. Whatever does not end is ended, in the end.
 import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
+import type { Clock } from "../host/clock.ts";
 import { type NamespaceCommands, type NetNamespace, NetworkError } from "./link-backend.ts";
+import { networkTime } from "./network-time.ts";
 import { describeFailure, type FailedProgram, isPassingFailure } from "./passing-failure.ts";
 
 /** An ordinary user's PATH often lacks the sbin ones, where `ip` is. */
@@ -20,6 +22,9 @@ export interface NamespaceCommandsOptions {
   readonly hub: number;
   /** The namespaces belong to a user namespace that this user made. */
   readonly asUser: boolean;
+  readonly clock: Clock;
+  /** Ends what is under way then, and nothing that begins later. */
+  readonly interrupt?: AbortSignal | undefined;
 }
 
 /** One batch of many: `name` is what an error is said of. */
@@ -32,9 +37,13 @@ export interface NamedBatch {
 export class RunNamespaceCommands implements NamespaceCommands {
   readonly hub: NetNamespace;
   readonly #options: NamespaceCommandsOptions;
+  /** Those that are to end by themselves. */
+  readonly #running = new Set<ChildProcess>();
 
   constructor(options: NamespaceCommandsOptions) {
     this.#options = options;
+    // One for all: the platform warns of many listeners.
+    options.interrupt?.addEventListener("abort", () => this.#running.forEach(endGroup));
     this.hub = { pid: options.hub };
   }
 
@@ -115,9 +124,26 @@ export class RunNamespaceCommands implements NamespaceCommands {
     });
   }
 
+  /** Ends it when it must. @returns what stops that, and says whether it took too long. */
+  #watch(child: ChildProcess): () => boolean {
+    let isLate = false;
+    const cancel = this.#options.clock.after(networkTime.commandMs, () => {
+      isLate = true;
+      endGroup(child);
+    });
+    this.#running.add(child);
+    return () => {
+      cancel();
+      this.#running.delete(child);
+      return isLate;
+    };
+  }
+
   #finish(argv: readonly string[], input: string): Promise<Finished> {
     return new Promise((resolve) => {
-      const child = this.#spawn(argv, { stdio: ["pipe", "pipe", "pipe"] });
+      // In a group of its own: with a shell go the programs that it has started.
+      const child = this.#spawn(argv, { stdio: ["pipe", "pipe", "pipe"], detached: true });
+      const stopWatch = this.#watch(child);
       let output = "";
       let said = "";
       collect(child.stdout, (chunk) => {
@@ -127,9 +153,13 @@ export class RunNamespaceCommands implements NamespaceCommands {
         said = (said + chunk).slice(-errorCharsMax);
       });
       child.once("error", ({ message }) => {
+        stopWatch();
         resolve({ status: -1, signal: null, output, said: message });
       });
-      child.once("close", (status, signal) => resolve({ status, signal, output, said }));
+      child.once("close", (status, signal) => {
+        const isLate = stopWatch();
+        resolve({ status, signal, output, said, isLate });
+      });
       child.stdin?.on("error", () => undefined); // It ended before it had read all: its status says why.
       child.stdin?.end(input);
     });
@@ -138,9 +168,24 @@ export class RunNamespaceCommands implements NamespaceCommands {
 
 interface Finished extends FailedProgram {
   readonly output: string;
+  /** It was ended for the time that it took. */
+  readonly isLate?: boolean;
 }
 
-function failure(program: FailedProgram, why: string, what = ""): NetworkError {
+function endGroup({ pid }: ChildProcess): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch {
+    // It has ended.
+  }
+}
+
+function failure(program: Finished, why: string, what = ""): NetworkError {
+  if (program.isLate === true) {
+    const late = `a program has not ended in ${networkTime.commandMs / 1_000} s, and was killed`;
+    return new NetworkError(`${what}${late}; run it again`, { isPassing: true });
+  }
   const text = `${what}${describeFailure({ ...program, said: why })}`;
   return new NetworkError(text, { isPassing: isPassingFailure(program) });
 }

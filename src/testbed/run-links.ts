@@ -26,6 +26,7 @@ export interface RunLinksWish {
   readonly threads?: number | undefined;
   readonly seed: number;
   readonly clock: Clock;
+  readonly interrupt: AbortSignal;
 }
 
 export interface RunLinks {
@@ -41,8 +42,8 @@ export interface RunLinks {
  *   be left unshaped; and when it cannot be found out this time who can
  */
 export async function chooseRunLinks(wish: RunLinksWish): Promise<RunLinks | string> {
-  const { experiment, asked, threads, seed, clock } = wish;
-  const choice = chooseBackend(asked === "none" ? [] : await probes(), asked);
+  const { experiment, asked, threads, seed, clock, interrupt } = wish;
+  const choice = chooseBackend(asked === "none" ? [] : await probes(interrupt), asked);
   if ("problem" in choice) return choice.problem;
   const { kind, why } = choice;
   if (kind === "none") return { shapeLinks: unshaped, text: why };
@@ -60,9 +61,9 @@ export async function chooseRunLinks(wish: RunLinksWish): Promise<RunLinks | str
   };
 }
 
-async function probes(): Promise<readonly BackendProbe[]> {
+async function probes(interrupt: AbortSignal): Promise<readonly BackendProbe[]> {
   try {
-    return await probeBackends();
+    return await probeBackends(undefined, interrupt);
   } catch (error) {
     throw new NodesError(errorText(error), { cause: error });
   }

@@ -92,14 +92,15 @@ interface PlannedNetwork {
 
 /** With what connects its nodes: tried only where there is something to connect. */
 async function planRunNetwork(options: RunOptions): Promise<PlannedNetwork> {
-  const { experiment, network: wanted, links: asked, linkThreads: threads, seed, clock } = options;
+  const { experiment, network: wanted, links: asked, linkThreads: threads } = options;
+  const { seed, clock, interrupt } = options;
   if (options.machines !== undefined) return { network: undefined };
   if (wanted === "shared" || (wanted === undefined && experiment.links.length === 0)) {
     return { network: undefined };
   }
   const fault = findNetworkFault({ experiment, wanted });
   if (fault !== undefined) throw new NodesError(fault);
-  const chosen = await chooseRunLinks({ experiment, asked, threads, seed, clock });
+  const chosen = await chooseRunLinks({ experiment, asked, threads, seed, clock, interrupt });
   if (typeof chosen === "string") {
     if (wanted === "own" || asked !== undefined) throw new NodesError(chosen);
     return { network: { refused: chosen } };

@@ -108,8 +108,10 @@ async function tryNetwork(input: ModeInput, plan: NetworkPlan): Promise<ChosenMo
   const held = input.draft(plan);
   const namespaces: Namespaces | NoNamespaces = await input.hold(held, true);
   if (!("entrances" in namespaces)) return namespaces.reasons.join("; ");
-  const { runId, clock } = options;
-  const own = new OwnNetwork({ plan, namespaces, runId, block, temporary, clock, addresses });
+  const { runId, clock, interrupt } = options;
+  const own = new OwnNetwork({
+    ...{ plan, namespaces, runId, block, temporary, clock, interrupt, addresses },
+  });
   try {
     await own.connect(
       held.map(({ name }) => name),

@@ -39,6 +39,7 @@ export interface OwnNetworkOptions {
   readonly block: number;
   readonly temporary: string;
   readonly clock: Clock;
+  readonly interrupt?: AbortSignal | undefined;
   /** Raw, of nodes that are up. */
   readonly addresses: ReadonlyMap<string, NodeAddresses>;
 }
@@ -59,10 +60,10 @@ export class OwnNetwork implements NetworkDoors {
   readonly #connected = new Set<string>();
 
   constructor(options: OwnNetworkOptions) {
-    const { plan, namespaces, runId, block, temporary, clock } = options;
+    const { plan, namespaces, runId, block, temporary, clock, interrupt } = options;
     this.#options = options;
     const { keeper: hub, asUser } = namespaces;
-    this.commands = new RunNamespaceCommands({ runId, hub, asUser });
+    this.commands = new RunNamespaceCommands({ runId, hub, asUser, clock, interrupt });
     const { backend, plans, shaped } = plan.shapeLinks(this.commands);
     const { control, topology, links } = plan;
     const commands = this.commands;

@@ -6,7 +6,7 @@ import { dirname, join } from "node:path";
 import type { Archive } from "../../experiment/model.ts";
 import { readTail } from "../agents/output-tail.ts";
 import type { Present } from "./node-archives.ts";
-import type { RunningNode } from "./node-backend.ts";
+import type { NodeProcess, RunningNode } from "./node-backend.ts";
 import { NodesError } from "./nodes-error.ts";
 
 /** Nodes at once. */
@@ -26,18 +26,33 @@ export async function unpackArchives(
   interrupt: AbortSignal = new AbortController().signal,
 ): Promise<void> {
   const left = [...work];
+  const running = new Set<NodeProcess>();
+  const end = (): void => {
+    if (!interrupt.aborted) return;
+    for (const program of running) program.signal("SIGKILL", "group");
+  };
+  const begin = (program: NodeProcess): void => {
+    running.add(program);
+    void program.done.then(() => running.delete(program));
+    end();
+  };
+  interrupt.addEventListener("abort", end);
   const unpackNext = async (): Promise<void> => {
     for (let next = left.shift(); next !== undefined; next = left.shift()) {
-      for (const archive of next.archives) await unpack(next.node, archive, interrupt);
+      for (const archive of next.archives) await unpack(next.node, archive, begin);
     }
   };
-  await Promise.all(Array.from({ length: Math.min(nodesMax, work.length) }, unpackNext));
+  try {
+    await Promise.all(Array.from({ length: Math.min(nodesMax, work.length) }, unpackNext));
+  } finally {
+    interrupt.removeEventListener("abort", end);
+  }
 }
 
 async function unpack(
   node: RunningNode,
   { directory, file }: Archive,
-  interrupt: AbortSignal,
+  begin: (program: NodeProcess) => void,
 ): Promise<void> {
   const log = join(node.hostPath.localLogs, "tarfiles.log");
   const argv = ["sh", "-c", script, "muster-tar", file, directory];
@@ -45,11 +60,8 @@ async function unpack(
   const program = await node.spawn(spec);
   const what = `${file} cannot be unpacked in ${directory} of ${node.name}`;
   if ("startError" in program) throw new NodesError(`${what}: ${program.startError}`);
-  const end = (): void => program.signal("SIGKILL", "group");
-  interrupt.addEventListener("abort", end);
-  if (interrupt.aborted) end();
+  begin(program);
   const { exitCode, signal } = await program.done;
-  interrupt.removeEventListener("abort", end);
   if (exitCode === 0) return;
   const said = firstReason(readTail(log, tailCharacters));
   throw new NodesError(`${what}: ${said || `tar ended with ${exitCode ?? signal}`}`);

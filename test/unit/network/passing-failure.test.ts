@@ -7,8 +7,10 @@ import { newRunId } from "../../../src/host/ids.ts";
 import { probeBackends } from "../../../src/network/choose-backend.ts";
 import { NetworkError } from "../../../src/network/link-backend.ts";
 import { RunNamespaceCommands } from "../../../src/network/namespace-commands.ts";
+import { networkTime } from "../../../src/network/network-time.ts";
 import { describeFailure, isPassingFailure } from "../../../src/network/passing-failure.ts";
 import { lackOf } from "../../../src/testbed/nodes/node-mode.ts";
+import { FakeClock } from "../record/fake-clock.ts";
 
 const failed = (said: string, status: number | null = 1, signal: string | null = null) => {
   return { status, signal, said };
@@ -58,8 +60,11 @@ it("is no answer to who can shape links here", async () => {
 
 describe.skipIf(process.getuid?.() !== 0)("a command in a namespace that is killed", () => {
   const own = { pid: process.pid };
+  const clock = new FakeClock();
+  const interrupt = new AbortController();
   const commands = new RunNamespaceCommands({
     ...{ runId: newRunId(), hub: process.pid, asUser: false },
+    ...{ clock, interrupt: interrupt.signal },
   });
 
   it("ends what is set up", async () => {
@@ -68,6 +73,24 @@ describe.skipIf(process.getuid?.() !== 0)("a command in a namespace that is kill
       .catch((why: unknown) => why);
     expect(error).toBeInstanceOf(NetworkError);
     expect(() => lackOf(error)).toThrow(killed);
+  });
+
+  // `sleep` has the pipes of the shell that waits for it.
+  const lasting = ["sh", "-c", "sleep 1000; true"];
+
+  it("is one that takes too long", async () => {
+    const asked = commands.run(own, lasting);
+    clock.advanceTo(networkTime.commandMs * 1_000);
+    const error: unknown = await asked.catch((why: unknown) => why);
+    expect(() => lackOf(error)).toThrow("a program has not ended in 300 s, and was killed; run it");
+  });
+
+  it("is one that an interrupt finds, and none that is begun later", async () => {
+    const asked = commands.run(own, lasting);
+    interrupt.abort();
+    await expect(asked).rejects.toThrow(killed);
+    expect(await commands.run(own, ["echo", "later"])).toBe("later\n");
+    expect(clock.armed).toBe(0);
   });
 
   it("is a lack when it has failed by itself", async () => {
