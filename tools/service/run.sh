@@ -88,7 +88,8 @@ new=$place/new
 case $1 in
   group)
     enter_group
-    exec unshare --pid --fork --kill-child --mount --cgroup --ipc --uts --net sh "$0" systemd "$place"
+    exec unshare --pid --fork --kill-child --mount --cgroup --ipc --uts --net \
+      sh "$0" systemd "$place"
     ;;
   systemd) become_systemd ;;
 esac

@@ -80,7 +80,8 @@ muster serve --name north --state /tmp/second --listen http=127.0.0.1:8471 \
 wait_for systemctl -q is-failed muster
 # Longer than what it is tried again after.
 sleep 4
-expect 'one whose name is taken is not tried again' "$(show ExecMainStatus) $(show NRestarts)" '78 0'
+expect 'one whose name is taken is not tried again' \
+  "$(show ExecMainStatus) $(show NRestarts)" '78 0'
 expect 'who has taken it goes on' "$(curl -s http://127.0.0.1:8471/readyz)" \
   '{"name":"north","ready":true,"why":[]}'
 
