@@ -3,17 +3,26 @@
 # whatever the kernel here has. Its files are those of this machine, read-only, below a file system
 # in memory; it has no network. Needs Debian, and `npm run build` to have been done.
 #
-#   tools/machine/run.sh [FILE.test.ts ...] [-t TITLE]     the tests of links when left out
+#   tools/machine/run.sh [--processors N] [FILE.test.ts ...] [-t TITLE]
+#
+# Files left out: the tests of links and of control groups, and then, in a machine of four
+# processors, those of the threads that shape links.
 #
 # The kernel is Debian's package, unpacked into node_modules/.cache. No processor is lent to the
-# machine (no KVM), and it is not slow for all that: its clock counts what it does, a nanosecond for
-# an instruction, however long that takes here. What it measures does not depend on what else is
-# done here; only when it ends does. So that no timer depends on it either, it never has nothing to
-# do: a program that anything else goes before counts on. What is under way is printed: each test
-# that has ended, and what the commands in it say.
+# machine (no KVM), and one of a single processor is not slow for all that: its clock counts what it
+# does, a nanosecond for an instruction, however long that takes here. What it measures does not
+# depend on what else is done here; only when it ends does. So that no timer depends on it either,
+# it never has nothing to do: a program that anything else goes before counts on. What is under way
+# is printed: each test that has ended, and what the commands in it say.
 cd "$(dirname "$0")/../.." || exit 1
 root=$PWD
 cache=$root/node_modules/.cache/machine
+processors=1
+if [ "$1" = --processors ]; then
+  processors=$2
+  shift 2
+fi
+second=
 memory_mib=4096
 # Ends what hangs, and nothing else.
 hours_max=3
@@ -69,13 +78,16 @@ esac
 need
 unpack_kernel
 [ -d dist/cli ] || fail 'not built; say: npm run build'
-[ $# -gt 0 ] || set -- test/netem test/e2e/linktest-faults.test.ts test/e2e/run-links.test.ts
+if [ $# -eq 0 ]; then
+  set -- test/netem test/e2e/linktest-faults.test.ts test/e2e/run-links.test.ts
+  second='--processors 4 test/netem/shaper-threads.test.ts'
+fi
 make_initrd
 
 # What the machine is to do, in a place that both see.
 {
   echo "cd '$root' && export MUSTER_TEST_LINKS=netem NO_COLOR=1 MUSTER_TEST_ECHO=1"
-  echo "chrt --idle 0 sh -c 'while :; do :; done' &"
+  [ "$processors" = 1 ] && echo "chrt --idle 0 sh -c 'while :; do :; done' &"
   printf 'set --'
   for word in "$@"; do printf " '%s'" "$(printf %s "$word" | sed "s/'/'\\\\''/g")"; done
   echo
@@ -87,9 +99,14 @@ make_initrd
 
 log=$cache/console.log
 began=$(date +%s)
-# One processor: with a clock of instructions the emulator takes turns anyway.
-timeout --foreground "${hours_max}h" qemu-system-x86_64 -cpu max -smp 1 -m $memory_mib \
-  -accel tcg,thread=single -icount shift=0 -nographic -no-reboot -net none \
+# With a clock of instructions the emulator has one processor run after the other, and the kernel
+# does not get beyond starting the second. So several go by the clock of this machine, and all that
+# is done there is late when this one is busy.
+counted='-accel tcg,thread=single -icount shift=0'
+[ "$processors" = 1 ] || counted='-accel tcg,thread=multi'
+# shellcheck disable=SC2086
+timeout --foreground "${hours_max}h" qemu-system-x86_64 -cpu max -smp "$processors" -m $memory_mib \
+  $counted -nographic -no-reboot -net none \
   -kernel "$cache/kernel/vmlinuz" -initrd "$cache/initrd.gz" \
   -append "console=ttyS0 quiet panic=-1 muster.cache=$cache" \
   -virtfs local,path=/,mount_tag=root,security_model=none,readonly=on,multidevs=remap \
@@ -97,3 +114,7 @@ timeout --foreground "${hours_max}h" qemu-system-x86_64 -cpu max -smp 1 -m $memo
 echo "The emulated machine was there for $((($(date +%s) - began) / 60)) minutes"
 grep -q '^exit status ' "$log" || fail "it did not end its tests (at most $hours_max hours)"
 grep -q '^exit status 0' "$log"
+status=$?
+[ -z "$second" ] && exit $status
+# shellcheck disable=SC2086
+sh tools/machine/run.sh $second && exit $status
