@@ -50,6 +50,36 @@ export function* randomHistory(seed: number, entries: number): Iterable<LogEntry
   for (let sequence = 1; sequence <= entries; sequence += 1) yield history.next(sequence);
 }
 
+/** The same in a log that knows keys: of arrivals that have one many are asked for again. */
+export function* keyedHistory(seed: number, entries: number): Iterable<LogEntry> {
+  const random = new Random(seed ^ 0x6e75);
+  const asked: Command[] = [];
+  const withKey = (command: Command): readonly Command[] => {
+    const again = asked.length > 0 && random.chance(0.2) ? random.pick(asked.slice(-20)) : command;
+    if (again !== command) {
+      return [command, { ...again, connection: random.below(200) } as Command];
+    }
+    if (!("error" in command && "who" in command) && command.kind !== "state-signal") {
+      return [command];
+    }
+    const keyed: Command = { ...command, key: `k${asked.length}` } as Command;
+    asked.push(keyed);
+    return [keyed];
+  };
+  for (const { entry, ...rest } of randomHistory(seed, entries)) {
+    const batches = entry.batches.map((batch) => ({
+      ...batch,
+      commands: batch.commands.flatMap(withKey),
+    }));
+    yield { ...rest, entry: { format: 1, batches: rest.sequence === 1 ? [raise] : batches } };
+  }
+}
+
+const raise: Batch = {
+  ...{ edge: "raiser", incarnation: 1, number: 1 },
+  commands: [{ kind: "attach" }, { kind: "version", version: 9, limits: historyLimits }],
+};
+
 class History {
   readonly #random: Random;
   readonly #lives: number[] = Array.from({ length: edges }, () => 1);

@@ -15,7 +15,7 @@ const mayHaveKey = /^(count-init|count-wait|state-.*|quorum-wait|roster-arrive)$
 /** Of so many arrivals that had keys last one is asked for again. */
 const lastMax = 5;
 
-function isArrival(command: Command): command is Arrival {
+export function isArrival(command: Command): command is Arrival {
   return mayHaveKey.test(command.kind);
 }
 

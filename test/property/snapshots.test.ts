@@ -10,7 +10,7 @@ import { Service } from "../../src/core/service.ts";
 import { EffectStore } from "../../src/host/effect-store.ts";
 import { loadNewest, takeSnapshot } from "../../src/host/snapshot-text.ts";
 import { MemorySnapshots } from "../../src/testing/memory-snapshots.ts";
-import { historyLimits, randomHistory } from "../../src/testing/random-history.ts";
+import { historyLimits, keyedHistory, randomHistory } from "../../src/testing/random-history.ts";
 
 const isSlow = process.env["MUSTER_SLOW"] !== undefined;
 const [seeds, entries, tail] = isSlow ? [50, 1_000, 60] : [4, 400, 40];
@@ -30,11 +30,17 @@ async function copyOf(core: Service): Promise<Service> {
   return copy;
 }
 
+const histories = Array.from({ length: seeds }, (_, seed) => seed + 1).flatMap((seed) => [
+  ...[{ seed, of: "any arrivals", draw: randomHistory }],
+  // What keys are is the same in each of them.
+  ...(seed % 4 === 0 ? [{ seed, of: "arrivals with keys", draw: keyedHistory }] : []),
+]);
+
 describe("a snapshot and the entries behind it", () => {
-  it.each(Array.from({ length: seeds }, (_, seed) => seed + 1))(
-    "give the state and the effects of the whole log, at every cut of history %i",
-    async (seed) => {
-      const history: readonly LogEntry[] = [...randomHistory(seed, entries)];
+  it.each(histories)(
+    "give the state and the effects of the whole log, at every cut of history $seed of $of",
+    async ({ seed, draw }) => {
+      const history: readonly LogEntry[] = [...draw(seed, entries)];
       const whole = new Service(historyLimits);
       const states = ["", ...history.map(() => "")];
       const effects = history.map((entry, index) => {

@@ -122,6 +122,11 @@ export class ClusterChecker {
     this.#life({ edge, incarnation }).names.set(connection, name);
   }
 
+  /** Requests of this name have an id, at whichever servers they are made. */
+  registerId(name: string): void {
+    this.#keyed.register(name);
+  }
+
   /** A server begins to read: behind a snapshot at that entry, or 0. */
   begin(server: string, sequence: number): void {
     this.#nextOf.set(server, sequence + 1);
@@ -265,7 +270,7 @@ export class ClusterChecker {
     names.set(connection, name);
     this.#counted.set(name, (this.#counted.get(name) ?? 0) + 1);
     const { version, nowUs } = this.#counting;
-    if ("key" in command) this.#keyed.asked(name, version, nowUs);
+    this.#keyed.asked(name, version, nowUs);
   }
 
   #life({ edge, incarnation }: Pick<Said, "edge" | "incarnation">): Life {

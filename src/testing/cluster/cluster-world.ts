@@ -325,7 +325,10 @@ export class ClusterWorld {
     });
     this.#serverOf.set(party, server);
     if (step.again === undefined) this.#doors.start(party, server, step, door);
-    else this.#askingAgain.start(party, step, index);
+    else {
+      this.checker.registerId(party.name);
+      this.#askingAgain.start(party, step, index);
+    }
   }
 
   clear(index: number): void {

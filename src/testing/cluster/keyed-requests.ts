@@ -21,6 +21,7 @@ interface Known {
 }
 
 export class KeyedRequests {
+  readonly #names = new Set<string>();
   readonly #known = new Map<string, Known>();
   readonly #complain: (text: string) => void;
 
@@ -28,8 +29,13 @@ export class KeyedRequests {
     this.#complain = complain;
   }
 
-  /** The log has a request of this name, with a key. */
+  register(name: string): void {
+    this.#names.add(name);
+  }
+
+  /** The log has a request of this name. */
   asked(name: string, version: number, nowUs: number): void {
+    if (!this.#names.has(name)) return;
     const known = this.#known.get(name);
     const isForgotten = known !== undefined && nowUs >= known.lastUs + keptUs;
     const isOld = version < keysVersion || known?.isOld === true;
