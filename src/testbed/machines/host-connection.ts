@@ -104,7 +104,7 @@ const bootstrap: string = [
   "else",
   '  mkdir -p "$dir" || exit 73',
   '  find "$dir" -maxdepth 1 -type f -name "muster-*.*" -mtime +0 -exec rm -f {} + 2>/dev/null',
-  `  room=$(df -Pk "$dir" 2>/dev/null | sed -n '$s/.* \\([0-9]*\\)  *[0-9]*% .*/\\1/p')`,
+  `  room=$(df -Pk "$dir" 2>/dev/null | sed -n '$s/.* \\([0-9][0-9]*\\)  *[0-9]*% .*/\\1/p')`,
   '  [ -z "$room" ] || [ "$room" -ge $((($2 + 1023) / 1024)) ] || {',
   '    echo "there is no room for muster in $dir: it takes $((($2 + 1048575) / 1048576)) MiB, and" \\',
   '      "$((room / 1024)) MiB are free" >&2; exit 73; }',
