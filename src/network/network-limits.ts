@@ -39,7 +39,7 @@ export const networkTimes = {
   lookMs: 1_000,
   /** One that has not is told of after so many looks, and given up after so many. */
   silentLooks: 3,
-  silentLooksMax: 15,
+  givenUpLooks: 15,
   /** Later than this after its time a packet is said to be late. */
   lagWarnUs: 1_000,
   /** How long the delay node may take to start, and to take a change. */

@@ -203,7 +203,7 @@ export class ShaperProcess {
   /** L1. */
   #look(): void {
     for (const [thread, looks] of this.#silent) this.#silent.set(thread, looks + 1);
-    if (Math.max(0, ...this.#silent.values()) < networkTimes.silentLooksMax) {
+    if (Math.max(0, ...this.#silent.values()) < networkTimes.givenUpLooks) {
       this.#lookLater();
       return;
     }
