@@ -228,6 +228,36 @@ describe("the HTTPS door", () => {
     onCall = () => undefined;
   });
 
+  it("ends all calls of a caller who goes, also those that wait for the answer of another", async () => {
+    const narrow = new XmlRpcDoor({ logger: silentLogger, identity, service, callsPerUserMax: 2 });
+    const at = await narrow.listen("127.0.0.1", 0);
+    const body = Buffer.from(encodeCall({ method: "wait", params: [] })).toString();
+    const call = `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+    const ended = new Promise<void>((resolve) => {
+      let [begun, over] = [0, 0];
+      onCall = ({ signal }) => {
+        signal.addEventListener("abort", () => {
+          over += 1;
+          if (over === 2) resolve();
+        });
+        begun += 1;
+        if (begun === 2) socket.destroy();
+      };
+    });
+    const socket = connect({
+      ...{ host: "127.0.0.1", servername: "localhost", port: at, ca: authority },
+      ...{ key: readFileSync(ann.key), cert: readFileSync(ann.certificate) },
+    });
+    socket.on("error", () => undefined).resume();
+    await once(socket, "secureConnect");
+    socket.write(call + call);
+    await ended;
+    onCall = () => undefined;
+    const next = encodeCall({ method: "next", params: [] });
+    expect((await send({ at, body: next }))[0]).toBe(200);
+    narrow.close();
+  });
+
   it("ends a call when its caller goes", async () => {
     const aborted = new Promise<void>((resolve) => {
       onCall = ({ signal }) => {

@@ -123,14 +123,21 @@ export class XmlRpcDoor {
       const text = `limit callsPerUserMax (${callsMax}) reached: end other calls of ${user}`;
       return void refuse(response, [429, text]).end();
     }
-    await this.#call(message, user, response);
+    await this.#call(message, user, request, response);
   }
 
   /** Makes a call that is there as a whole, and answers it. */
-  async #call(message: Uint8Array, user: string, response: ServerResponse): Promise<void> {
+  async #call(
+    message: Uint8Array,
+    user: string,
+    { socket }: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<void> {
     const { service, logger } = this.#options;
+    if (socket.destroyed) return;
     const gone = new AbortController();
-    const ends = endsOf(response);
+    // Of the request: a response that waits for the one before it has no socket yet.
+    const ends = { remoteAddress: socket.remoteAddress, remotePort: socket.remotePort };
     this.#calls.add(user);
     this.#admission.asks(ends);
     response.once("close", () => {
@@ -156,11 +163,6 @@ export function userOf({ subject }: Pick<PeerCertificate, "subject">): string | 
   };
   // Two names in one certificate would leave the choice to whoever reads them.
   return unit === "user" && typeof name === "string" && name !== "" ? name : undefined;
-}
-
-/** A socket that is closed does not say them any more. */
-function endsOf({ socket }: ServerResponse): Pick<Socket, "remoteAddress" | "remotePort"> {
-  return { remoteAddress: socket?.remoteAddress, remotePort: socket?.remotePort };
 }
 
 type Refusal = readonly [status: number, text: string];
