@@ -3,7 +3,7 @@
 // to it: who has asked for it, what they were told, and that they have gone. Nothing else is kept;
 // who waits, which number its signal has and how it has ended are read out of that list each time.
 import type { Command } from "../core/command.ts";
-import type { NaiveSaid, Speaker } from "./naive-lives.ts";
+import type { NaiveSaid, Speaker } from "./naive-said.ts";
 
 /** One connection of somebody who speaks. */
 export interface Asker extends Speaker {

@@ -3,28 +3,9 @@
 // said: alarms are a list that is searched, lives are a list of what happened. A model says what
 // its commands mean; it has no timers or tables of its own.
 import type { Batch, Command, LogEntry } from "../core/command.ts";
-import type { EdgeEffect } from "../core/effect.ts";
 import { type Limits, resolveLimits } from "../core/limits.ts";
 import { type NaiveKeyed, NaiveKeys } from "./naive-keys.ts";
-
-export interface NaiveRefused {
-  readonly kind: "refused";
-  readonly connection: number;
-  readonly code: string;
-}
-
-/** What a model says; the same words as the core's effects, without the texts of refusals. */
-export interface NaiveSaid {
-  readonly edge: string;
-  readonly incarnation: number;
-  readonly effect: Exclude<EdgeEffect, { kind: "refused" }> | NaiveRefused;
-}
-
-/** Somebody who speaks: an edge in one of its lives. */
-export interface Speaker {
-  readonly edge: string;
-  readonly life: number;
-}
+import type { NaiveSaid, Speaker } from "./naive-said.ts";
 
 export interface NaiveRules {
   /** A command of a living edge; those the rules know nothing of are for others. */

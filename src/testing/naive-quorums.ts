@@ -4,8 +4,8 @@
 // [GNUNET-BARRIERS 3, 5, 10] Knows no tree.
 import type { Command, Deadline, LogEntry, Quorum } from "../core/command.ts";
 import type { Limits } from "../core/limits.ts";
-import type { NaiveSaid, Speaker } from "./naive-lives.ts";
 import { NaiveLives } from "./naive-lives.ts";
+import type { NaiveSaid, Speaker } from "./naive-said.ts";
 
 interface Driver extends Speaker {
   readonly connection: number;

@@ -4,8 +4,8 @@
 import type { Command, LogEntry, Participant } from "../core/command.ts";
 import type { Limits } from "../core/limits.ts";
 import type { Asker } from "./naive-keys.ts";
-import type { NaiveSaid, Speaker } from "./naive-lives.ts";
 import { NaiveLives } from "./naive-lives.ts";
+import type { NaiveSaid, Speaker } from "./naive-said.ts";
 
 interface Wait extends Speaker {
   /** Of all waits there ever were. */

@@ -124,7 +124,9 @@ describe("asking again at another edge", () => {
   it.each(kinds)("changes no barrier of the kind %s", (_, script) => {
     let moves = 0;
     let ends = 0;
-    const draws = fc.array(fc.nat({ max: 2 }), { minLength: 41, maxLength: 83, size: "max" });
+    const draws = fc.noShrink(
+      fc.array(fc.nat({ max: 2 }), { minLength: 41, maxLength: 83, size: "max" }),
+    );
     fc.assert(
       fc.property(script, draws, (drawn, numbers) => {
         const { steps, longer } = withDetours(drawn, numbers);

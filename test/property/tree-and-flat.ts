@@ -9,7 +9,7 @@ import type { EdgeEffect } from "../../src/core/effect.ts";
 import { type Limits, unusualLimits } from "../../src/core/limits.ts";
 import { coreVersionMax } from "../../src/core/version.ts";
 import { CoreDriver } from "../../src/testing/core-driver.ts";
-import type { NaiveSaid } from "../../src/testing/naive-lives.ts";
+import type { NaiveSaid } from "../../src/testing/naive-said.ts";
 import { type Told, TreeBench } from "../../src/testing/tree-bench.ts";
 
 interface Model {

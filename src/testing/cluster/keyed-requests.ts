@@ -2,7 +2,7 @@
 // K4 of requests that are asked for again with one key, at whichever servers: as long as the log
 // knows what has become of one, nothing else becomes of it. Two ends, or two numbers of one signal,
 // are told only where it was counted twice.
-import type { NaiveSaid } from "../naive-lives.ts";
+import type { NaiveSaid } from "../naive-said.ts";
 
 type Effect = NaiveSaid["effect"];
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What the log says to a client, and what the client says it was told: the two are compared.
 import type { EdgeEffect } from "../../core/effect.ts";
-import type { NaiveRefused } from "../naive-lives.ts";
+import type { NaiveRefused } from "../naive-said.ts";
 
 /** Something that the log says to a connection. */
 export interface Told {

@@ -13,7 +13,8 @@ import type { TreeMessage } from "../../core/barriers/tree-messages.ts";
 import type { Command, LogEntry } from "../../core/command.ts";
 import type { Applied, EdgeEffect, Released } from "../../core/effect.ts";
 import type { Limits } from "../../core/limits.ts";
-import { NaiveLives, type Speaker } from "../naive-lives.ts";
+import { NaiveLives } from "../naive-lives.ts";
+import type { Speaker } from "../naive-said.ts";
 import { TreeCounts, type TreeNode } from "./tree-counts.ts";
 import { TreeRules, type Wait } from "./tree-rules.ts";
 

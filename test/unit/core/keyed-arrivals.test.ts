@@ -267,6 +267,17 @@ describe("an arrival with a key", () => {
     expect(copy.digest()).toBe(core.service.digest());
   });
 
+  it("is told its end behind a snapshot, and how it ended is known then", () => {
+    const core = driver();
+    core.send("a", initOnly(9, 2), keyed(wait(1)));
+    core.service = Service.restore(core.limits, core.service.snapshot());
+    expect(told(core.send("b", wait(2)))).toEqual([
+      ["a", "crossed", 1],
+      ["b", "crossed", 2],
+    ]);
+    expect(told(core.send("b", keyed(wait(3))))).toEqual([["b", "crossed", 3]]);
+  });
+
   it("forgets the oldest of too many that have ended", () => {
     const core = driver();
     const signals = Array.from({ length: keyedPerScopeMax + 1 }, (_, index) =>
