@@ -22,6 +22,7 @@ import { MemoryLog } from "../../engine/memory-log.ts";
 import { BusAgent, type Performed } from "../../events/bus-agent.ts";
 import { Scheduler } from "../../events/scheduler.ts";
 import { SchedulerRecall } from "../../events/scheduler-recall.ts";
+import { eventHash } from "../../host/event-hash.ts";
 import { Host } from "../../host/host.ts";
 import { connectLastingEdge } from "../../host/local-link.ts";
 import { TimerFireClock } from "../../testbed/agents/firing/fire-clock.ts";
@@ -39,7 +40,6 @@ import {
 } from "../../wire/event/notification.ts";
 import type { Order } from "../../wire/event/orders.ts";
 import { DelayingLog, type LogFaults } from "../delaying-log.ts";
-import { quickHash } from "../quick-hash.ts";
 import type { VirtualClock } from "../virtual-clock.ts";
 import { VirtualProcess } from "../virtual-process.ts";
 import { BusLine } from "./bus-line.ts";
@@ -368,7 +368,7 @@ export class AgendaWorld {
 
   #credentials(): LastingCredentials {
     const made = createCredentials({
-      ...{ experiment, key, hash: quickHash },
+      ...{ experiment, key, hash: eventHash },
       wallUs: () => BigInt(this.#options.clock.wallMs()) * 1_000n,
       randomBytes: (count) => this.#nonce(count),
     });
