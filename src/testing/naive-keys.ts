@@ -18,6 +18,8 @@ export interface NaiveKeyed {
   isBusy(asker: Asker): boolean;
   /** Who waits as the one waits as the other from now on. */
   moves(from: Asker, to: Asker): void;
+  /** Who asks has heard again how it ended. */
+  hearsAgain?(asker: Asker, command: Command, generation: number): void;
 }
 
 type Effect = NaiveSaid["effect"];
@@ -134,8 +136,10 @@ export class NaiveKeys {
     this.#add(story, { what: "asked", by });
     if (value?.kind === "signalled") tell(by, { ...value, connection });
     if (end?.kind === "acknowledged") tell(by, { ...end, connection });
-    else if (end?.kind === "released") tell(by, againOf(end, connection));
-    else if (isNew) obey(by, plain);
+    else if (end?.kind === "released") {
+      tell(by, againOf(end, connection));
+      keyed.hearsAgain?.(by, plain as Command, end.generation);
+    } else if (isNew) obey(by, plain);
     // Its signal has counted, and what it waited for behind that it waits for again.
     else if (before === undefined && end === undefined) {
       obey(by, { ...plain, kind: "state-wait" } as Command);

@@ -59,6 +59,7 @@ export class NaiveRosters {
         kind: "roster",
         isBusy: (asker) => this.#waits.some((wait) => isIt(wait, asker, asker.connection)),
         moves: (from, to) => this.#move(from, to),
+        hearsAgain: (asker, command, generation) => this.#rejoin(asker, command, generation),
       },
     });
   }
@@ -186,6 +187,18 @@ export class NaiveRosters {
     Object.assign(wait, to);
     const member = wait.at.members.find(({ name }) => name === wait.name);
     if (member !== undefined) member.lastEdge = { edge: to.edge, life: to.life };
+  }
+
+  /** Who lives and does not wait is where it was heard of last. */
+  #rejoin({ edge, life }: Speaker, command: Command, generation: number): void {
+    if (command.kind !== "roster-arrive") return;
+    const roster = this.#rosters.find(
+      ({ scope, name }) => scope === command.scope && name === command.barrier,
+    );
+    const member = roster?.members.find(({ name }) => name === command.who.name);
+    if (roster?.generation !== generation || member === undefined) return;
+    const waits = this.#waits.some((wait) => wait.at === roster && wait.name === member.name);
+    if (member.dead === undefined && !waits) member.lastEdge = { edge, life };
   }
 
   #timeOut(wait: Wait): void {

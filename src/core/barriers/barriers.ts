@@ -101,6 +101,9 @@ export class Barriers {
       common,
       apply: (edge, command, turn) => this.#apply(edge, command, turn),
       move: (scope, barrier, from, to) => this.#move(scope, barrier, from, to),
+      rejoin: (scope, edge, arrival, generation) => {
+        this.#roster.rejoin(scope, edge, arrival, generation);
+      },
     });
   }
 

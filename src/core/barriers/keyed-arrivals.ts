@@ -5,7 +5,8 @@
 //
 //   X1. Asked for again while it waits, it waits on for who asks now: it keeps its place, its
 //       deadline and its error, and who asked before is told that it has moved.
-//   X2. Asked for again when it has ended, it is told how, for `keyKeptUs` since somebody was.
+//   X2. Asked for again when it has ended, it is told how, for `keyKeptUs` since somebody was. A
+//       member of a roster that goes on is one that came by the edge that asks.
 //   X3. A signal counts once (N1), also when who waits behind it was taken back: asked for again
 //       within `keyKeptUs` it has its number, and waits.
 //   X4. One that was taken back, or refused, has not been: asked for again it counts anew.
@@ -18,7 +19,7 @@ import { invalid, type Refusal } from "../refusal.ts";
 import type { Scope } from "../scope.ts";
 import type { Turn } from "../turn.ts";
 import { keysVersion } from "../version.ts";
-import type { BarrierCommand, KeyedCommand } from "./commands.ts";
+import type { BarrierCommand, KeyedCommand, RosterArrive } from "./commands.ts";
 import type { Common } from "./common.ts";
 import { type Holder, type KeyedArrival, type KeyedEnd, keepEnd } from "./keyed-table.ts";
 
@@ -28,6 +29,13 @@ interface KeyedParts {
   readonly apply: (edge: EdgeState, command: BarrierCommand, turn: Turn) => void;
   /** What waits, or awaits its number, for one connection does so for another. */
   readonly move: (scope: Scope, barrier: string, from: Holder, to: Holder) => void;
+  /** A member of the roster of that generation lives, at this edge. */
+  readonly rejoin: (
+    scope: Scope,
+    edge: EdgeState,
+    arrival: RosterArrive,
+    generation: number,
+  ) => void;
 }
 
 export class KeyedArrivals {
@@ -55,7 +63,7 @@ export class KeyedArrivals {
     const refusal = known && this.#refusal(known, edge, command);
     if (refusal !== undefined) turn.tell(edge, { kind: "refused", connection, ...refusal });
     else if (scope === undefined || known === undefined) this.#begin(edge, command, turn);
-    else if (known.end !== undefined) this.#tellEnd(scope, known, edge, connection, turn);
+    else if (known.end !== undefined) this.#tellEnd(scope, known, edge, command, turn);
     else if (known.holder !== undefined) this.#move(scope, known, edge, connection, turn);
     else this.#goOn(scope, known, edge, command, turn);
   }
@@ -169,13 +177,18 @@ export class KeyedArrivals {
     scope: Scope,
     keyed: KeyedArrival,
     edge: EdgeState,
-    connection: ConnectionId,
+    command: KeyedCommand,
     turn: Turn,
   ): void {
     const { end } = keyed;
+    const { connection } = command;
     this.#tellValue(keyed, edge, connection, turn);
     if (end?.kind === "acknowledged") turn.tell(edge, { ...end, connection });
-    else if (end?.kind === "released") turn.tell(edge, { ...end, connections: [connection] });
+    else if (end?.kind === "released") {
+      turn.tell(edge, { ...end, connections: [connection] });
+      if (command.kind === "roster-arrive")
+        this.#parts.rejoin(scope, edge, command, end.generation);
+    }
     scope.keyed.keep(keyed, turn.nowUs + keyKeptUs);
   }
 

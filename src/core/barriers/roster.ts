@@ -137,6 +137,14 @@ export class RosterKind {
     if (member !== undefined) this.#bind(roster, member, waiter.edge);
   }
 
+  /** X2. It has heard of a phase that is over by this edge, and is expected from there. */
+  rejoin(scope: Scope, edge: EdgeState, { barrier, who }: RosterArrive, generation: number): void {
+    const roster = scope.rosters.get(barrier);
+    const member = roster?.members.get(who.name ?? "");
+    if (roster?.phase.generation !== generation || member?.state !== "expected") return;
+    this.#bind(roster, member, edge);
+  }
+
   /** B4. It is expected again. */
   leave(waiter: Waiter, turn: Turn): void {
     const { roster } = phaseOf(waiter);

@@ -224,6 +224,18 @@ describe("an arrival with a key", () => {
     expect(told(core.send("b", keyed(rosterArrive(4, "x"))))).toEqual([["b", "crossed", 4]]);
   });
 
+  it("X2 a member that hears of its phase by another edge lives when the first has ended", () => {
+    const core = driver();
+    const rules = { phases: 2, whenDead: "fail", whenLate: "pass" } as const;
+    core.send("b", rosterOpen(9, ["x", "y"], rules));
+    core.send("a", keyed(rosterArrive(1, "x")));
+    core.send("b", rosterArrive(2, "y"));
+    expect(told(core.send("b", keyed(rosterArrive(3, "x"))))).toEqual([["b", "crossed", 3]]);
+    core.send("a", end);
+    core.send("b", rosterArrive(4, "x"));
+    expect(told(core.send("b", rosterArrive(5, "y")))).toEqual([["b", "crossed", 4, 5]]);
+  });
+
   it("X1 of a quorum is one arrival", () => {
     const core = driver();
     core.send("a", { kind: "peers-set", scope: "s", connection: 1, count: 2 });
