@@ -296,7 +296,7 @@ class Wire(WithServer):
         self.replies(self.server.ask("--junk", "9", "--newline", "nodeid"), "pc2\n")
 
     def test_nothing_there(self) -> None:
-        with ServerProcess("--refuse-for", "1") as server:
+        with ServerProcess("--refuse-for", "60") as server:
             self.assertEqual(server.word, "refusing")
             self.assertEqual(server.ask("status")["outcome"], "refused")
         self.assertEqual(server.ask("--udp", "status")["outcome"], "refused")

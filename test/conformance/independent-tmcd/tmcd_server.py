@@ -15,6 +15,7 @@ import argparse
 import contextlib
 import json
 import select
+import select
 import signal
 import socket
 import ssl
@@ -451,7 +452,7 @@ def main() -> int:
         port = pairs[0][0].getsockname()[1]
         if asked.refuse_for:
             print(f"refusing {port}", flush=True)
-            time.sleep(asked.refuse_for)
+            select.select([sys.stdin], [], [], asked.refuse_for)
         start(server, pairs)
         print(f"listening {port}", flush=True)
         wait_for_end(server)
