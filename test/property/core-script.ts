@@ -4,6 +4,7 @@
 import fc from "fast-check";
 import type { Batch, Command, LogEntry } from "../../src/core/command.ts";
 import type { BarrierKind } from "../../src/core/effect.ts";
+import { type Limits, resolveLimits } from "../../src/core/limits.ts";
 
 export type Step =
   | { readonly kind: "send"; readonly edge: number; readonly commands: readonly Command[] }
@@ -438,6 +439,13 @@ const rosterCommand: fc.Arbitrary<Command> = fc.oneof(
 );
 
 /** Scripts about barriers only: what the naive model knows. */
+/** Small, so that the scripts of barriers reach them. */
+export const barrierLimits: Limits = resolveLimits({
+  ...{ nameBytesMax: 5, scopesMax: 2, barriersPerScopeMax: 2, waitersPerBarrierMax: 4 },
+  ...{ edgeLeaseUs: 2_500_000, quorumEchoUs: 3_000_000, peersPerScopeMax: 5 },
+  membersPerRosterMax: 3,
+});
+
 export const barrierScript: fc.Arbitrary<readonly TimedStep[]> = steps(barrierCommand);
 export const stateScript: fc.Arbitrary<readonly TimedStep[]> = steps(stateCommand);
 export const quorumScript: fc.Arbitrary<readonly TimedStep[]> = steps(quorumCommand);

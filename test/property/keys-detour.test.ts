@@ -8,10 +8,10 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Command } from "../../src/core/command.ts";
 import type { BarrierKind } from "../../src/core/effect.ts";
-import { resolveLimits } from "../../src/core/limits.ts";
 import { Service } from "../../src/core/service.ts";
 import {
   barrierScript,
+  barrierLimits as limits,
   quorumScript,
   rosterScript,
   stateScript,
@@ -19,11 +19,6 @@ import {
 } from "./core-script.ts";
 import { entriesFrom, isArrival, keysVersion } from "./keyed-script.ts";
 
-const limits = resolveLimits({
-  ...{ nameBytesMax: 5, scopesMax: 2, barriersPerScopeMax: 2, waitersPerBarrierMax: 4 },
-  ...{ edgeLeaseUs: 2_500_000, quorumEchoUs: 3_000_000, peersPerScopeMax: 5 },
-  membersPerRosterMax: 3,
-});
 const runs = Number(process.env["MUSTER_RUNS"] ?? 150);
 /** No edge of a script: it does nothing but what is asked for again, and never ends. */
 const away = 3;

@@ -7,30 +7,20 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { LogEntry } from "../../src/core/command.ts";
 import type { Applied } from "../../src/core/effect.ts";
-import { type Limits, resolveLimits } from "../../src/core/limits.ts";
+import type { Limits } from "../../src/core/limits.ts";
 import { Service } from "../../src/core/service.ts";
 import { NaiveQuorums } from "../../src/testing/naive-quorums.ts";
 import { NaiveRosters } from "../../src/testing/naive-rosters.ts";
 import { NaiveStates } from "../../src/testing/naive-states.ts";
 import {
   entriesOf,
+  barrierLimits as limits,
   quorumScript,
   rosterScript,
   stateScript,
   type TimedStep,
 } from "./core-script.ts";
 
-/** Small, so that the scripts reach them. */
-const limits = resolveLimits({
-  nameBytesMax: 5,
-  scopesMax: 2,
-  barriersPerScopeMax: 2,
-  waitersPerBarrierMax: 4,
-  edgeLeaseUs: 2_500_000,
-  quorumEchoUs: 3_000_000,
-  peersPerScopeMax: 5,
-  membersPerRosterMax: 3,
-});
 const runs = Number(process.env["MUSTER_RUNS"] ?? 600);
 
 interface Model {
