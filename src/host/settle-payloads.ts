@@ -17,7 +17,7 @@ export async function settlePayloads(
   for (const id of named()) last = Math.max(last, id);
   await payloads.refresh?.(last);
   if (last > payloads.lastId) {
-    const message = `the log has messages up to ${last}, its topics only up to ${payloads.lastId}; restore both files together`;
+    const message = `the log has messages up to ${last}, its topics only up to ${payloads.lastId}; restore both together`;
     throw new LogError(message, { definite: true });
   }
   await payloads.keepOnly(named());

@@ -178,7 +178,7 @@ describe("muster serve --listen", () => {
     for (const tail of ["", "-wal"]) rmSync(`${log}.topics${tail}`, { force: true });
     const lost = muster([...argv, "--listen", "http=127.0.0.1:0"]);
     expect(await lost.ended).toMatchObject({ code: 73 });
-    expect(lost.stderr).toContain("restore both files together");
+    expect(lost.stderr).toContain("restore both together");
   });
 
   it("muster token makes, lists and revokes what the door asks for", async () => {

@@ -233,7 +233,7 @@ describe("topics of a core that starts again from its log", () => {
       rmSync(`${file}.${name}`, { force: true });
     }
     await expect(live(file, 1_000, "before the append")).rejects.toThrow(
-      /the log has messages up to \d+, its topics only up to 0; restore both files together/,
+      /the log has messages up to \d+, its topics only up to 0; restore both together/,
     );
   });
 });

@@ -8,6 +8,7 @@
 //       gone or cannot be read: then nobody is let in.
 import {
   closeSync,
+  constants,
   fstatSync,
   openSync,
   readFileSync,
@@ -44,13 +45,16 @@ const fileSchema = z.strictObject({ format: z.literal(1), tokens: z.array(rowSch
 export function readTokens(path: string): readonly TokenRow[] | undefined {
   let descriptor: number;
   try {
-    descriptor = openSync(path, "r");
+    // A pipe that nobody writes to would hold up the whole process.
+    descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
     if (codeOf(error) === "ENOENT") return undefined;
     throw new TokenFileError(`cannot read the tokens: ${errorText(error)}`);
   }
   try {
-    if ((fstatSync(descriptor).mode & 0o077) !== 0) {
+    const stats = fstatSync(descriptor);
+    if (!stats.isFile()) throw new TokenFileError(`${path} is a directory, a pipe or a device`);
+    if ((stats.mode & 0o077) !== 0) {
       throw new TokenFileError(`others may read ${path}; run: chmod 600 ${path}`);
     }
     return fileSchema.parse(JSON.parse(readFileSync(descriptor, "utf8"))).tokens;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Goal: the file of tokens holds no secret, is its owner's alone, is never half written, and a door
 // that reads it again never opens by accident (T1, T2, F1, F2). Method: real files.
+import { execFileSync } from "node:child_process";
 import {
   chmodSync,
   mkdtempSync,
@@ -83,6 +84,10 @@ describe("readTokens()", () => {
       writeFileSync(path, text);
       expect(() => readTokens(path)).toThrow("not a file of tokens");
     }
+    rmSync(path);
+    // It would hold up the process until somebody writes to it.
+    execFileSync("mkfifo", ["-m", "600", path]);
+    expect(() => readTokens(path)).toThrow("is a directory, a pipe or a device");
   });
 });
 
