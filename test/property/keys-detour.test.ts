@@ -2,8 +2,8 @@
 // Goal: it changes no barrier that somebody asks again with its key. Method: random histories in
 // which every arrival has a key of its own and nobody asks twice, beside the same histories with
 // detours strewn in: what waits is asked for at another edge and then again where it was, what has
-// ended is asked for at another edge, but for members of rosters, who are there then. The same barriers end in the same way, and the same waits are
-// left. No model takes part.
+// ended is asked for at another edge, but for members of rosters, who are there then. The same
+// barriers end in the same way, and the same waits are left. No model takes part.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Command } from "../../src/core/command.ts";
