@@ -148,7 +148,7 @@ class BufferedRecord {
     if (this.#error !== null) return;
     this.#error = outputError(this.#path, error);
     this.#lines = [];
-    this.#onError(`${this.#error.message}; the run goes on without its record and will fail`);
+    this.#onError(`${this.#error.message}; its record ends here, and the run will fail`);
   }
 }
 

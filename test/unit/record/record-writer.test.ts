@@ -249,7 +249,7 @@ describe("createRecordWriter()", () => {
     const error = await writer.close();
     expect(errors).toEqual([
       "cannot write /out/record.ndjson: no space left on the device; free some or choose " +
-        "another directory with --out; the run goes on without its record and will fail",
+        "another directory with --out; its record ends here, and the run will fail",
     ]);
     expect(error?.code).toBe("OUTPUT");
     expect(sink.writes).toBe(failAt);
