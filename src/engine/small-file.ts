@@ -8,6 +8,7 @@ import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 const smallFileBytesMax = 2 * 1024 * 1024;
 /** How long a pipe may say nothing, milliseconds: signals are not heard meanwhile. */
 const pipeMsMax = 5_000;
+const chunkBytes = 64 * 1024;
 const napMs = 5;
 
 /**
@@ -15,28 +16,55 @@ const napMs = 5;
  * @throws Error of the system, or one that says that it is too large, or that nothing comes
  */
 export function readSmallFile(file: string, patienceMs: number = pipeMsMax): string {
-  // Without the flag a pipe that nobody has opened to write holds up the whole process.
-  const fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
+  const fd = openWithoutWaiting(file);
   try {
-    const isPipe = fstatSync(fd).isFIFO();
-    const chunks: Buffer[] = [];
-    for (let [bytes, leftMs] = [0, patienceMs]; ; ) {
-      const chunk = Buffer.alloc(64 * 1024);
-      const read = readNow(fd, chunk);
-      if (read === 0 && !(isPipe && bytes === 0)) return Buffer.concat(chunks).toString("utf8");
-      if (read === 0 || read === undefined) {
-        if (leftMs <= 0) throw new Error("it is no file, and nothing comes from it");
-        leftMs -= napMs;
-        nap();
-        continue;
-      }
-      bytes += read;
-      if (bytes > smallFileBytesMax) throw new Error("it is larger than 2 MiB");
-      chunks.push(chunk.subarray(0, read));
-    }
+    const bytes = readPatiently(fd, smallFileBytesMax + 1, patienceMs);
+    if (bytes === undefined) throw new Error("it is no file, and nothing comes from it");
+    if (bytes.length > smallFileBytesMax) throw new Error("it is larger than 2 MiB");
+    return bytes.toString("utf8");
   } finally {
     closeSync(fd);
   }
+}
+
+/**
+ * Opens it to be read by `readPatiently`: a pipe that nobody has opened to write would hold up the
+ * whole process. @throws Error of the system
+ */
+export function openWithoutWaiting(file: string): number {
+  return openSync(file, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+}
+
+/**
+ * @param bytesMax no more is read
+ * @param patienceMs waited in all for what is yet to come, by the naps that were made: who was
+ *   stopped meanwhile has not waited
+ * @returns undefined when not all has come in that time
+ * @throws Error of the system
+ */
+export function readPatiently(
+  fd: number,
+  bytesMax: number,
+  patienceMs: number,
+): Buffer | undefined {
+  const isPipe = fstatSync(fd).isFIFO();
+  const chunks: Buffer[] = [];
+  let [length, leftMs] = [0, patienceMs];
+  while (length < bytesMax) {
+    const chunk = Buffer.alloc(Math.min(chunkBytes, bytesMax - length));
+    const read = readNow(fd, chunk);
+    // A pipe that nobody has written to may have its writer yet to come.
+    if (read === 0 && !(isPipe && length === 0)) break;
+    if (read === 0 || read === undefined) {
+      if (leftMs <= 0) return undefined;
+      leftMs -= napMs;
+      nap();
+      continue;
+    }
+    length += read;
+    chunks.push(chunk.subarray(0, read));
+  }
+  return Buffer.concat(chunks);
 }
 
 /** @returns undefined where nothing has come yet */

@@ -1,3 +1,3 @@
 // SPDX-License-Identifier: MIT
 // A small file, for the layers that reach the engine through here.
-export { readSmallFile } from "../engine/small-file.ts";
+export { openWithoutWaiting, readPatiently, readSmallFile } from "../engine/small-file.ts";

@@ -8,7 +8,6 @@
 //       gone or cannot be read: then nobody is let in.
 import {
   closeSync,
-  constants,
   fstatSync,
   openSync,
   readFileSync,
@@ -20,6 +19,7 @@ import {
 import { z } from "zod";
 import { errorText } from "../../core/text.ts";
 import type { Logger } from "../../host/logger.ts";
+import { openWithoutWaiting } from "../../host/small-file.ts";
 import { roles } from "../../wire/link/roles.ts";
 import type { TokenRow, TokenSource } from "./tokens.ts";
 
@@ -45,8 +45,7 @@ const fileSchema = z.strictObject({ format: z.literal(1), tokens: z.array(rowSch
 export function readTokens(path: string): readonly TokenRow[] | undefined {
   let descriptor: number;
   try {
-    // A pipe that nobody writes to would hold up the whole process.
-    descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    descriptor = openWithoutWaiting(path);
   } catch (error) {
     if (codeOf(error) === "ENOENT") return undefined;
     throw new TokenFileError(`cannot read the tokens: ${errorText(error)}`);
