@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 // What a command may do to the outside besides its work: write text. Tests pass their own.
-import { controlCharacters } from "../core/text.ts";
 import { exitCodes } from "./exit-codes.ts";
 
 export interface CommandIo {
@@ -31,11 +30,6 @@ export function guardOutput(): void {
   };
   process.stdout.on("error", onError);
   process.stderr.on("error", () => undefined);
-}
-
-/** A message of several lines without anything in it that steers a terminal. */
-export function terminalText(text: string): string {
-  return text.replace(controlCharacters, (one) => (one === "\n" || one === "\t" ? one : "?"));
 }
 
 /** A failure that is the user's to mend; `main` prints it and exits with the status. */

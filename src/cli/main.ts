@@ -2,6 +2,7 @@
 // The `muster` command: names the commands and their options; each command's code is loaded only
 // when it is called.
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { printable } from "../core/text.ts";
 import { networkLimits } from "../network/network-limits.ts";
 import { registerBossCommands } from "./commands/boss-commands.ts";
 import { registerCertCommands } from "./commands/cert-options.ts";
@@ -16,7 +17,7 @@ import { type RunArguments, stuckAfterDefault } from "./commands/run-arguments.t
 import type { SimulateArguments } from "./commands/simulate-arguments.ts";
 import { endLingering } from "./end-lingering.ts";
 import { exitCodes } from "./exit-codes.ts";
-import { CommandError, guardOutput, processIo, terminalText } from "./io.ts";
+import { CommandError, guardOutput, processIo } from "./io.ts";
 
 /** Options that may be given again; without a default, which the help would print as `[]`. */
 const collect = (value: string, previous: readonly string[] = []): readonly string[] => [
@@ -52,7 +53,7 @@ function buildProgram(setExit: (code: number) => void): Command {
     .showHelpAfterError("(muster COMMAND --help shows what it takes)")
     // Before the commands are added: they take it over.
     .configureOutput({
-      outputError: (text, write) => write(terminalText(describeUsageError(text))),
+      outputError: (text, write) => write(printable(describeUsageError(text))),
     })
     .enablePositionalOptions();
   addRun(program, setExit);
@@ -236,7 +237,7 @@ function addSimulate(program: Command, setExit: (code: number) => void): void {
 function explain(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
   if (error instanceof CommandError) {
-    processIo.stderr(terminalText(`muster: ${error.message}\n`));
+    processIo.stderr(printable(`muster: ${error.message}\n`));
     return error.exitCode;
   }
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);

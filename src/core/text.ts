@@ -9,6 +9,11 @@
 export const controlCharacters: RegExp =
   /[\p{Cc}\u{61c}\u{200b}\u{200e}\u{200f}\u{2028}-\u{202e}\u{2060}-\u{206f}\u{feff}]/gu;
 
+/** A text of several lines that steers no terminal it is shown on; tabs and ends of lines stay. */
+export function printable(text: string): string {
+  return text.replace(controlCharacters, (one) => (one === "\n" || one === "\t" ? one : "?"));
+}
+
 /** Bytes of `text` in UTF-8; a lone surrogate counts as the three bytes of its replacement. */
 export function utf8Length(text: string): number {
   let bytes = 0;

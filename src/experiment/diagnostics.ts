@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Collects the findings about a file and prints one with its source line and a caret.
 
+import { printable } from "../core/text.ts";
 import { diagnosticsMax, excerptCharactersMax, excerptSourceMax } from "./limits.ts";
 import type { Diagnostic } from "./model.ts";
 import type { SourceMap } from "./tcl/origin.ts";
@@ -98,13 +99,3 @@ function lineOf(source: string, line: number): string | undefined {
   const end = source.indexOf("\n", start);
   return source.slice(start, end < 0 ? source.length : end).replace(/\r$/, "");
 }
-
-/** A file must not steer the terminal it is shown on; tabs and ends of lines stay. */
-export function printable(text: string): string {
-  return text.replace(steering, "?");
-}
-
-// Also what turns the direction of writing, and what is not seen, by which two names look alike.
-const steering =
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is replaced
-  /[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;

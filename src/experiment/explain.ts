@@ -2,8 +2,8 @@
 // What an experiment means, as text for people: what each path of a link carries in the end, which
 // address is whose, what starts when and why, and where the sync server is.
 
+import { printable } from "../core/text.ts";
 import { defaultCatalogue } from "./catalogue.ts";
-import { printable } from "./diagnostics.ts";
 import { isSameShape, joinShapes } from "./link-shape.ts";
 import type {
   BarrierDeclaration,

@@ -3,7 +3,6 @@
 // properties.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { terminalText } from "../../../src/cli/io.ts";
 import {
   formatLine,
   formatTable,
@@ -14,6 +13,7 @@ import {
   wantsColour,
   wrapLine,
 } from "../../../src/cli/output.ts";
+import { printable } from "../../../src/core/text.ts";
 import { formatDiagnostic } from "../../../src/experiment/diagnostics.ts";
 import { escapeHtml } from "../../../src/testbed/record/html.ts";
 import {
@@ -153,7 +153,7 @@ describe("output", () => {
     "what turns a line, ends it or is not seen is not printed: %i",
     (code) => {
       const text = `a${String.fromCodePoint(code)}b`;
-      expect([harmless(text), terminalText(text), escapeHtml(text)]).toEqual([
+      expect([harmless(text), printable(text), escapeHtml(text)]).toEqual([
         ...["a?b", "a?b", "a\u{fffd}b"],
       ]);
       const at = { file: text, line: 1, column: 1 };
@@ -164,7 +164,7 @@ describe("output", () => {
 
   it("what joins letters stays, and lines of messages do", () => {
     expect(harmless("a\u{200d}b\u{200c}c")).toBe("a\u{200d}b\u{200c}c");
-    expect(terminalText("a\n\tb\u{1b}")).toBe("a\n\tb?");
+    expect(printable("a\n\tb\u{1b}")).toBe("a\n\tb?");
   });
 
   it("lines up tables", () => {
