@@ -9,7 +9,6 @@ import { createCredentials, type EventCredentials } from "../client/event-creden
 import { splitExperiment } from "../client/event-words.ts";
 import { eventHash } from "../host/event-hash.ts";
 import { readEventServer } from "../testbed/event-server-file.ts";
-import { findEntrances } from "../testbed/nodes/index.ts";
 import { BusError } from "../wire/event/bus.ts";
 import { readClientTls } from "./client-tls.ts";
 import { type EventWorld, eventAddress } from "./event-bus.ts";
@@ -17,7 +16,7 @@ import { findKey, keyFile, ownKeyFiles } from "./event-key.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { CommandError } from "./io.ts";
 import { findKeptRuns } from "./kept-runs.ts";
-import { besides, runsNamed, severalRuns } from "./living-runs.ts";
+import { besides, runsNamed, runsUnderWay, severalRuns } from "./living-runs.ts";
 
 /** Files for a server that speaks TLS. */
 export interface EventTlsArguments {
@@ -72,7 +71,7 @@ export function findParty(argv: EventPartyArguments): EventParty {
   if (names === undefined) {
     const what = `there is no experiment ${id} in ${state.path}`;
     const help = "muster status lists those that are, any other is named pid/eid";
-    const message = `${what}; ${help}${besides(findEntrances())}`;
+    const message = `${what}; ${help}${besides(runsUnderWay())}`;
     throw new CommandError(exitCodes.noInput, message);
   }
   const { pid, eid } = names;
@@ -105,7 +104,7 @@ export function findCredentials(
   const name = `${pid}/${eid}`;
   if (found.kind === "unreadable") {
     const help = "is it up, or a run of yours under way? --key names the file of its key";
-    const living = directory === undefined && given === undefined ? findEntrances() : [];
+    const living = directory === undefined && given === undefined ? runsUnderWay() : [];
     const message = `cannot read the key of ${name}, ${found.path}: ${found.reason}; ${help}${besides(living)}`;
     throw new CommandError(exitCodes.noInput, message);
   }

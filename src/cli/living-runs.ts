@@ -12,7 +12,7 @@ export const runsUnderWay = (): readonly LivingRun[] => findEntrances();
 
 /** The runs of this user that `id` names: `pid/eid`, eid, the ID of a run, or its directory. */
 export function runsNamed(id: string): readonly LivingRun[] {
-  return findEntrances().filter((one) => isRunNamed(one, id));
+  return runsUnderWay().filter((one) => isRunNamed(one, id));
 }
 
 /** Runs that a message lists. */

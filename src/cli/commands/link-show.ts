@@ -4,11 +4,11 @@
 import { BossError } from "../../boss/index.ts";
 import type { LinkReport, LinksReport, WayReport } from "../../network/link-report.ts";
 import { type DirectionShape, describeBps } from "../../network/model.ts";
-import { findEntrances, type LivingRun } from "../../testbed/nodes/index.ts";
+import type { LivingRun } from "../../testbed/nodes/index.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError, type CommandIo } from "../io.ts";
 import { findKeptRuns } from "../kept-runs.ts";
-import { noSuchRun, runsNamed, severalRuns } from "../living-runs.ts";
+import { noSuchRun, runsNamed, runsUnderWay, severalRuns } from "../living-runs.ts";
 import { formatTable, harmless } from "../output.ts";
 import { askLinkDoor } from "./link-door-client.ts";
 import { askDaemon, serveExitCodes, stateOf } from "./serve-client.ts";
@@ -56,7 +56,7 @@ async function askForLinks({ id, link, state }: LinkShowArguments): Promise<Link
   } catch (error) {
     if (!isUnknown(error)) throw error;
     if (runs.length > 1) throw severalRuns(`${id} is several runs that are under way`, runs);
-    if (run === undefined) throw isKnown(error, id, state) ? error : noSuchRun(id, findEntrances());
+    if (run === undefined) throw isKnown(error, id, state) ? error : noSuchRun(id, runsUnderWay());
     // The run, or the server that it joined, is on another machine; or it has just ended.
     const why =
       run.elsewhere === undefined

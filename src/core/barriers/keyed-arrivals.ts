@@ -63,9 +63,7 @@ export class KeyedArrivals {
     const refusal = known && this.#refusal(known, edge, command);
     if (refusal !== undefined) turn.tell(edge, { kind: "refused", connection, ...refusal });
     else if (scope === undefined || known === undefined) this.#begin(edge, command, turn);
-    else if (known.end !== undefined) this.#tellEnd(scope, known, edge, command, turn);
-    else if (known.holder !== undefined) this.#move(scope, known, edge, connection, turn);
-    else this.#goOn(scope, known, edge, command, turn);
+    else this.#again({ scope, keyed: known, edge, command, turn });
   }
 
   /** Whatever is told to an edge: what becomes of an arrival is kept with its key. */
@@ -172,14 +170,14 @@ export class KeyedArrivals {
     scope.keyed.add(keyed);
   }
 
+  #again(again: Again): void {
+    if (again.keyed.end !== undefined) this.#tellEnd(again);
+    else if (again.keyed.holder !== undefined) this.#move(again);
+    else this.#goOn(again);
+  }
+
   /** X2. */
-  #tellEnd(
-    scope: Scope,
-    keyed: KeyedArrival,
-    edge: EdgeState,
-    command: KeyedCommand,
-    turn: Turn,
-  ): void {
+  #tellEnd({ scope, keyed, edge, command, turn }: Again): void {
     const { end } = keyed;
     const { connection } = command;
     this.#tellValue(keyed, edge, connection, turn);
@@ -193,13 +191,7 @@ export class KeyedArrivals {
   }
 
   /** X1. */
-  #move(
-    scope: Scope,
-    keyed: KeyedArrival,
-    edge: EdgeState,
-    connection: ConnectionId,
-    turn: Turn,
-  ): void {
+  #move({ scope, keyed, edge, command: { connection }, turn }: Again): void {
     const from = keyed.holder;
     assert(from !== undefined, "it is held");
     scope.keyed.touch(keyed);
@@ -215,13 +207,7 @@ export class KeyedArrivals {
   }
 
   /** X3. Its signal has counted, and who waits behind it comes again. */
-  #goOn(
-    scope: Scope,
-    keyed: KeyedArrival,
-    edge: EdgeState,
-    command: KeyedCommand,
-    turn: Turn,
-  ): void {
+  #goOn({ scope, keyed, edge, command, turn }: Again): void {
     assert(
       command.kind === "state-signal-and-wait",
       "of others that were taken back nothing stays",
@@ -316,6 +302,15 @@ export class KeyedArrivals {
     if (held?.size === 0) this.#held.delete(life);
     keyed.holder = undefined;
   }
+}
+
+/** What is asked for that is known already. */
+interface Again {
+  readonly scope: Scope;
+  readonly keyed: KeyedArrival;
+  readonly edge: EdgeState;
+  readonly command: KeyedCommand;
+  readonly turn: Turn;
 }
 
 /** An edge in one of its lives. */
