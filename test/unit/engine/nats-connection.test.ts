@@ -3,13 +3,20 @@
 // and says nothing, as one that stands still; of what does not speak NATS that is said. Method: a
 // listener that is such a broker from the second call on; others that greet otherwise.
 import { once } from "node:events";
-import { createServer, type Socket } from "node:net";
+import { createServer, type Server, type Socket } from "node:net";
 import { expect, test } from "vitest";
 import { callNats, closeNats } from "../../../src/engine/nats-calls.ts";
 import { connectNats, explainStart } from "../../../src/engine/nats-connection.ts";
 import { parseNatsPlace } from "../../../src/engine/nats-place.ts";
 
 const info = { server_id: "s", version: "2.9.10", max_payload: 1_048_576, proto: 1, headers: true };
+
+/** @returns the port that the system chose */
+async function listen(server: Server): Promise<number> {
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return (server.address() as { readonly port: number }).port;
+}
 
 test("closeNats() closes the socket of a call that is not answered", async () => {
   const calls: Socket[] = [];
@@ -21,9 +28,7 @@ test("closeNats() closes the socket of a call that is not answered", async () =>
       if (data.includes("PING")) socket.write("PONG\r\n");
     });
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { readonly port: number };
+  const port = await listen(server);
   const servers = `127.0.0.1:${port}`;
   const connection = await callNats({ servers, maxReconnectAttempts: -1, reconnectTimeWait: 1 });
   calls[0]?.destroy();
@@ -47,9 +52,7 @@ test.each([
     closed.push(new Promise((resolve) => socket.once("close", resolve)));
     greet(socket.resume());
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { readonly port: number };
+  const port = await listen(server);
   const place = parseNatsPlace(`nats://127.0.0.1:${port}`);
   const call = callNats({ servers: [...place.servers], timeout: 100 });
   const error = explainStart(place, await call.catch((caught: unknown) => caught));
@@ -65,9 +68,7 @@ test("a broker that says INFO and nothing more is not taken for JetStream that i
   const server = createServer((socket) =>
     socket.resume().write(`INFO ${JSON.stringify(info)}\r\n`),
   );
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { readonly port: number };
+  const port = await listen(server);
   const place = parseNatsPlace(`nats://127.0.0.1:${port}`);
   const call = callNats({ servers: [...place.servers], timeout: 100 });
   const error = explainStart(place, await call.catch((caught: unknown) => caught));
@@ -78,9 +79,7 @@ test("a broker that says INFO and nothing more is not taken for JetStream that i
 
 test("connectNats() tells what is no NATS from what cannot be reached", async () => {
   const server = createServer((socket) => socket.resume().write("220 mail\r\n"));
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { readonly port: number };
+  const port = await listen(server);
   const reason = async (): Promise<string> =>
     await connectNats(parseNatsPlace(`nats://127.0.0.1:${port}`)).then(
       () => "",
