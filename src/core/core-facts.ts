@@ -7,4 +7,5 @@ export type CoreFacts = Pick<
   Service,
   | ("waitersOfEdge" | "isAlive" | "hasScope" | "hasBarrier" | "placeOf")
   | ("carrierOf" | "isCarried" | "livingEdges" | "servers")
+  | ("version" | "serversBefore")
 >;

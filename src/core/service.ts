@@ -230,6 +230,12 @@ export class Service {
     return this.#edges.servers().map(({ name }) => name);
   }
 
+  /** Those of them that cannot follow a log of this version. */
+  serversBefore(version: number): readonly string[] {
+    const before = this.#edges.servers().filter(({ offers }) => offers < version);
+    return before.map(({ name }) => name);
+  }
+
   /** The life of an edge that lasts, 0 for none; and which server has it, or had it last. */
   placeOf(edge: string): Pick<EdgeState, "incarnation" | "server" | "attached" | "role"> {
     const known = this.#edges.get(edge);

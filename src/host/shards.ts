@@ -87,13 +87,18 @@ export class Shards {
     };
   }
 
+  /** Resolves when this server lives in every log, where several servers have them. */
+  readonly joined = async (): Promise<void> => {
+    await Promise.all(this.hosts.map((host) => host.joined()));
+  };
+
   /** Sees the entries of every log; those of one in order. @returns what ends it */
-  observe(observer: Observer): () => void {
+  readonly observe = (observer: Observer): (() => void) => {
     const stops = this.hosts.map((host) => host.observe(observer));
     return () => {
       for (const stop of stops) stop();
     };
-  }
+  };
 
   readonly #connectToAll: ConnectEdge = (edge, handler) =>
     new ShardLink({
@@ -111,6 +116,7 @@ export class Shards {
   }
 
   #createFacts(): CoreFacts {
+    const { hosts } = this;
     return {
       hasScope: (scope) => this.of(scope).facts.hasScope(scope),
       hasBarrier: (scope, kind, barrier) => this.of(scope).facts.hasBarrier(scope, kind, barrier),
@@ -123,6 +129,12 @@ export class Shards {
       isCarried: (scope, controller) => this.of(scope).facts.isCarried(scope, controller),
       livingEdges: () => this.#first.facts.livingEdges(),
       servers: () => this.#first.facts.servers(),
+      get version() {
+        return Math.min(...hosts.map(({ facts }) => facts.version));
+      },
+      serversBefore: (version) => [
+        ...new Set(hosts.flatMap(({ facts }) => facts.serversBefore(version))),
+      ],
     };
   }
 }

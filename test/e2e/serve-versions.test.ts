@@ -8,7 +8,7 @@ import { cpSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { connect as connectNats } from "@nats-io/transport-node";
 import { afterEach, expect, it } from "vitest";
-import { coreVersionMax } from "../../src/core/version.ts";
+import { coreVersionMax, keysVersion } from "../../src/core/version.ts";
 import { NatsServer } from "../../src/testing/nats-server.ts";
 import { Command, repository, scratch } from "./support/command.ts";
 
@@ -17,18 +17,18 @@ afterEach(async () => {
   for (const broker of brokers.splice(0)) await broker.dispose();
 });
 
-/** The modules as they are built, with one version more. */
-function newerBuild(): string {
+/** The modules as they are built, with another version as the newest that they can follow. */
+function buildOf(version: number): string {
   const folder = scratch();
   const isModule = (path: string): boolean => !path.startsWith(join(repository, "dist/programs"));
   cpSync(join(repository, "dist"), join(folder, "dist"), { recursive: true, filter: isModule });
   cpSync(join(repository, "package.json"), join(folder, "package.json"));
   symlinkSync(join(repository, "node_modules"), join(folder, "node_modules"));
   const file = join(folder, "dist/core/version.js");
-  const [text, more] = [coreVersionMax, coreVersionMax + 1].map((max) => `VersionMax = ${max};`);
+  const [text, other] = [coreVersionMax, version].map((max) => `VersionMax = ${max};`);
   const module = readFileSync(file, "utf8");
   expect(module.split(text ?? "")).toHaveLength(2);
-  writeFileSync(file, module.replace(text ?? "", more ?? ""));
+  writeFileSync(file, module.replace(text ?? "", other ?? ""));
   return join(folder, "dist/cli/main.js");
 }
 
@@ -59,7 +59,7 @@ it("an old and a new build are one cluster, in both directions, until the old on
   const broker = await NatsServer.start();
   brokers.push(broker);
   const log = `nats://${broker.address}/t`;
-  const newer = newerBuild();
+  const newer = buildOf(coreVersionMax + 1);
   const connection = await connectNats({ servers: broker.address });
   const raised: string[] = [];
   let onRaised: () => void = () => undefined;
@@ -104,4 +104,29 @@ it("an old and a new build are one cluster, in both directions, until the old on
   expect(late.stderr).toContain(words);
   await meet("alone", good.url);
   await connection.close();
+});
+
+it("a server says when ids of requests hold at one server only, and when they hold at all", async () => {
+  const broker = await NatsServer.start();
+  brokers.push(broker);
+  const log = `nats://${broker.address}/t`;
+  const first = await serve(buildOf(keysVersion - 1), "a", log);
+  const second = await serve(old, "b", log);
+  const readiness = async (): Promise<unknown> => (await fetch(`${second.url}/readyz`)).json();
+  await second.command.prints(/(version \d+ until no server of an older build lives \(.*\));/);
+  const ready = { name: "b", ready: true, why: [] };
+  expect(await readiness()).toEqual({ ...ready, logVersion: keysVersion - 1 });
+  first.command.child.kill("SIGTERM");
+  await first.command.ended;
+  await second.command.prints(/an id of an HTTP request holds at all servers now/);
+  expect(await readiness()).toEqual({ ...ready, logVersion: coreVersionMax });
+  second.command.child.kill("SIGTERM");
+  const { stderr } = await second.command.ended;
+  const lines = stderr.split("\n").filter((line) => line.includes("an id of an HTTP request"));
+  const until = `until no server of an older build lives (a)`;
+  const what = "until then an id of an HTTP request holds only at the server that heard it first";
+  expect(lines).toEqual([
+    `muster: the log is of version ${keysVersion - 1} ${until}; ${what}`,
+    `muster: the log is of version ${coreVersionMax}: an id of an HTTP request holds at all servers now`,
+  ]);
 });

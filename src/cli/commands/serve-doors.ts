@@ -30,6 +30,7 @@ import type { Logger } from "../../host/logger.ts";
 import type { Shards } from "../../host/shards.ts";
 import { warnOfClockSteps } from "../../host/warn-of-clock-steps.ts";
 import { warnOfFullFiles } from "../../host/warn-of-full-files.ts";
+import { warnOfOldVersion } from "../../host/warn-of-old-version.ts";
 import { warnOfWaits } from "../../host/warn-of-waits.ts";
 import { addLinkMetrics, type LinkHealth } from "../../testbed/link-metrics.ts";
 import type { Bus } from "../../wire/event/bus.ts";
@@ -173,6 +174,9 @@ async function openCore(options: DoorsOptions): Promise<Core> {
     warnOfClockSteps(host, logger),
   ]);
   stopsWarning.push(warnOfFullFiles(systemClock, logger));
+  if (plan.listens.some(({ edge }) => edge === "http")) {
+    stopsWarning.push(warnOfOldVersion(shards, logger));
+  }
   return {
     lines: [logLine(plan, durability), ...limitLines(shards)],
     open: (listen) => {
@@ -270,6 +274,7 @@ async function openHttp(
   const door: HttpDoor = createHttpDoor({
     ...{ clock, logger, bounds, networks, serverName: plan.name },
     access: { tokens, origins: plan.origins },
+    logVersion: () => shards.facts.version,
     ...(tls === undefined ? {} : { tls }),
   });
   const leave = mountCore({ door, host: shards, clock, logger, edge: edgeOf(listen, edges) });

@@ -51,6 +51,8 @@ export interface HttpDoorOptions {
   readonly name?: string;
   /** What the server calls itself, told at /readyz. */
   readonly serverName?: string;
+  /** What version the log is of, told at /readyz. */
+  readonly logVersion?: () => number;
   /** From where one may come; everybody when absent or empty. */
   readonly networks?: readonly Network[];
   readonly bounds?: Partial<HttpBounds>;
@@ -123,8 +125,9 @@ export class HttpDoor {
       log: (level, line) => logger.log(level, line),
       onRefused: (limit) => this.metrics.refused(limit),
     });
-    const serverName = options.serverName ?? "muster";
-    for (const route of createHealthRoutes(serverName, () => this.#notReady())) this.route(route);
+    const { serverName: name = "muster", logVersion } = options;
+    const notReady = (): readonly string[] => this.#notReady();
+    for (const route of createHealthRoutes({ name, logVersion, notReady })) this.route(route);
     this.route(this.#descriptionRoute());
   }
 

@@ -9,13 +9,18 @@ const readiness = z.object({
   name: z.string().describe("What the server calls itself"),
   ready: z.boolean(),
   why: z.array(z.string()).describe("Why not"),
+  logVersion: z.number().optional().describe("What version the log is of; of several the least"),
 });
 
-/** @param notReady why nobody should be sent here; none when it is ready. */
-export function createHealthRoutes(
-  name: string,
-  notReady: () => readonly string[],
-): readonly Route[] {
+export interface Health {
+  /** What the server calls itself. */
+  readonly name: string;
+  readonly logVersion: (() => number) | undefined;
+  /** Why nobody should be sent here; none when it is ready. */
+  readonly notReady: () => readonly string[];
+}
+
+export function createHealthRoutes({ name, logVersion, notReady }: Health): readonly Route[] {
   return [
     defineRoute({
       method: "GET",
@@ -39,7 +44,8 @@ export function createHealthRoutes(
       handle: () => {
         const why = notReady();
         const ready = why.length === 0;
-        const body = `${JSON.stringify({ name, ready, why })}\n`;
+        const said = { name, ready, why, logVersion: logVersion?.() };
+        const body = `${JSON.stringify(said)}\n`;
         return { kind: "reply", status: ready ? 200 : 503, type: "application/json", body };
       },
     }),
