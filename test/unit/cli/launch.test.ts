@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The launcher of every command, with a Node in its place that says what it was given: a server has
 // a young space of its own size, nobody else has, and no variable of the caller adds an argument.
-import { execFileSync } from "node:child_process";
+// With too few open files nothing is started, and which limit to raise is said.
+import { execFileSync, spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -47,4 +48,27 @@ it.each([
   ["emulab-sync.js", ["serve"]],
 ])("%s %j has the usual one", (program, args) => {
   expect(argumentsOf(program, args)).toEqual([join(root, program), ...args]);
+});
+
+it.each([
+  ["muster.js", "serve", 64],
+  ["muster.js", "run", 24],
+  ["emulab-syncd.js", "-d", 24],
+])("%s %s is not started with fewer open files than %i", (program, command, needed) => {
+  const start = (allowed: number) => {
+    const script = `ulimit -n ${allowed}; root=$0; entry=$0/${program}; . ${launcher}`;
+    const { status, stdout, stderr } = spawnSync("/bin/sh", ["-c", script, root, command], {
+      encoding: "utf8",
+    });
+    return { status, isStarted: stdout !== "", stderr };
+  };
+  for (const allowed of [14, needed - 1]) {
+    const advice = "raise the limit (ulimit -n)";
+    const stderr = expect.stringMatching(/^\S*: [^\n]*\n$/);
+    const refused = start(allowed);
+    expect(refused).toEqual({ status: 69, isStarted: false, stderr });
+    const what = `${needed} open files are needed, and ${allowed} are allowed; ${advice}\n`;
+    expect(refused.stderr.endsWith(what)).toBe(true);
+  }
+  expect(start(needed)).toEqual({ status: 0, isStarted: true, stderr: "" });
 });
