@@ -8,8 +8,14 @@
 
 /** What an operation is; the place is its scope and name. */
 export type Asked =
-  | { readonly kind: "count-init"; readonly count: number; readonly error: number }
-  | { readonly kind: "count-wait"; readonly error: number }
+  | {
+      readonly kind: "count-init";
+      readonly count: number;
+      readonly error: number;
+      /** Which of those of one name, from 1; absent where there is one. */
+      readonly crossing?: number;
+    }
+  | { readonly kind: "count-wait"; readonly error: number; readonly crossing?: number }
   /** One who asks for so many others, and waits with them. */
   | { readonly kind: "count-init-wait"; readonly count: number; readonly error: number }
   | { readonly kind: "signal" }
@@ -51,12 +57,17 @@ export interface Answer {
 }
 
 export type HistoryLine =
-  /** A party asks; `dialect` says by which door. */
+  /** A party asks; its name says by which door. */
   | readonly ["ask", us: number, id: number, party: string, scope: string, name: string, Asked]
-  /** `ok`, or the code of an error. Of old clients `closed`: their protocol has no word for it. */
+  /**
+   * `ok`, or the code of an error. Of old clients `closed`: their protocol has no word for it; of
+   * publications of the HTTP door, which have no id, `unanswered`: they may have been.
+   */
   | readonly ["end", us: number, id: number, code: string, Answer]
   /** The wait was told that the log is away, and goes on (D10). */
   | readonly ["away", us: number, id: number]
+  /** Asked again with its id; whether a server may have had the request before. */
+  | readonly ["again", us: number, id: number, isReached: boolean]
   /** A reader begins behind number `after`. */
   | readonly ["read", us: number, reader: number, scope: string, topic: string, after: number]
   | readonly ["message", us: number, reader: number, number: number, text: string]

@@ -12,16 +12,15 @@ export interface Latency {
   readonly max: number;
 }
 
+/** By the first letter of a party; those of sessions have none. */
+const doors: Readonly<Record<string, string>> = { h: "HTTP", s: "sync server", t: "Testground" };
+
 export function measure({ operations }: Histories): readonly Latency[] {
   const byKind = new Map<string, number[]>();
   for (const { asked, askUs, endUs, code, party } of operations) {
     if (endUs === undefined || code !== "ok") continue;
-    const door = /^[st]\d/.test(party)
-      ? party.startsWith("s")
-        ? "sync server"
-        : "Testground"
-      : "";
-    const what = door === "" ? asked.kind : `${door}: ${asked.kind}`;
+    const door = doors[/^([a-z])\d/.exec(party)?.[1] ?? ""];
+    const what = door === undefined ? asked.kind : `${door}: ${asked.kind}`;
     const times = byKind.get(what);
     if (times === undefined) byKind.set(what, [endUs - askUs]);
     else times.push(endUs - askUs);

@@ -2,6 +2,7 @@
 // What a run has shown, as Markdown.
 import { execFileSync } from "node:child_process";
 import { availableParallelism, loadavg, release, totalmem } from "node:os";
+import type { HttpVerdict } from "./checker/check.ts";
 import type { EventsVerdict } from "./checker/events.ts";
 import { faultNames, faultTexts, type Injected, standardFaults } from "./faults.ts";
 import type { ChaosOptions } from "./options.ts";
@@ -33,6 +34,7 @@ export function describeReport(result: RunResult): string {
     `| longest time until the brokers were whole after a fault | ${round(result.recoveredSeconds)} s |`,
     `| entries of the log | ${entries} |`,
     `| waits told that the log was away, and resumed | ${verdict.aways} |`,
+    ...httpRows(verdict.http),
     `| waits of old doors that ended without an answer | ${verdict.cutOff} |`,
     `| load of the machine at the end | ${loadavg()[1]?.toFixed(1)} |`,
     "",
@@ -57,6 +59,15 @@ export function describeReport(result: RunResult): string {
     ...describeViolations(result),
     "",
   ].join("\n");
+}
+
+function httpRows({ answered, agains, forgotten, unanswered }: HttpVerdict): readonly string[] {
+  return [
+    `| operations of the HTTP door that were answered | ${answered} |`,
+    `| requests with an id that were asked again at another server | ${agains} |`,
+    `| operations asked again later than an id is known | ${forgotten} |`,
+    `| publications at the HTTP door that were not answered | ${unanswered} |`,
+  ];
 }
 
 function eventRows(events: EventsVerdict): readonly string[] {

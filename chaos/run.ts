@@ -112,7 +112,7 @@ export class Run {
     const native = urls.map(
       (_, party) =>
         new LoadProcess({ ...common, name: `c${party + 1}`, program: "native.ts" }, (history) => ({
-          ...{ history, urls, seed, party, parties, lanes, roundMs },
+          ...{ history, urls, seed, party, parties, lanes, roundMs, httpLanes: lanes },
           client: join(dist, "client/index.js"),
         })),
     );
@@ -194,9 +194,9 @@ export class Run {
     recorder: LoadProcess,
   ): Promise<void> {
     this.#say("the faults are over; waiting for what is under way");
-    const lanes = Array.from({ length: this.#options.lanes }, (_, lane) => lane);
-    const lastRounds = lanes.map(
-      (lane) => Math.max(0, ...clients.map(({ rounds }) => rounds[lane] ?? 0)) + roundsToEnd,
+    const [longest = []] = clients.map(({ rounds }) => rounds).toSorted(byLength);
+    const lastRounds = longest.map(
+      (_, lane) => Math.max(0, ...clients.map(({ rounds }) => rounds[lane] ?? 0)) + roundsToEnd,
     );
     for (const client of clients) client.tell(JSON.stringify(lastRounds));
     const all = Promise.all(clients.map(({ completed }) => completed));
@@ -277,6 +277,8 @@ export class Run {
     process.stdout.write(`chaos: ${seconds.toFixed(0).padStart(5)} s  ${what}\n`);
   }
 }
+
+const byLength = (a: readonly unknown[], b: readonly unknown[]): number => b.length - a.length;
 
 async function forLines(path: string, take: (line: string) => void): Promise<void> {
   for await (const line of createInterface({ input: createReadStream(path) })) take(line);

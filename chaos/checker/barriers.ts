@@ -16,6 +16,8 @@ export interface Place {
   readonly name: string;
   /** Of a roster; 0 of the others. */
   readonly phase: number;
+  /** Of a count whose name is used more than once, from 1; else 1. */
+  readonly crossing: number;
   /** Those who wait. */
   readonly waits: Operation[];
   /** Those whose coming counts. */
@@ -24,6 +26,8 @@ export interface Place {
   readonly opens: Operation[];
   /** What old doors have, where connections are lost for good. */
   isOld: boolean;
+  /** Somebody asked again later than an id is known: how often that one counts is open. */
+  isForgotten: boolean;
 }
 
 const kindOf: Readonly<Record<Operation["asked"]["kind"], BarrierKind | undefined>> = {
@@ -51,6 +55,12 @@ const oldCodes: readonly string[] = ["closed", "gave-up"];
 export function placesOf(operations: readonly Operation[]): readonly Place[] {
   const places = new Map<string, Place>();
   const opened = new Map<string, Operation>();
+  // Also those of the same name behind it: what counts anew may count there.
+  const forgotten = new Set(
+    operations
+      .filter(({ isForgotten }) => isForgotten)
+      .map(({ scope, name }) => `${scope} ${name}`),
+  );
   for (const operation of operations) {
     const { asked, scope, name } = operation;
     const kind = kindOf[asked.kind];
@@ -60,16 +70,22 @@ export function placesOf(operations: readonly Operation[]): readonly Place[] {
       continue;
     }
     const phase = asked.kind === "roster-arrive" ? asked.phase : 0;
-    const key = `${kind} ${scope} ${name} ${phase}`;
+    const crossing = ("crossing" in asked ? asked.crossing : undefined) ?? 1;
+    const key = `${kind} ${scope} ${name} ${phase} ${crossing}`;
     let place = places.get(key);
     if (place === undefined) {
-      place = { kind, scope, name, phase, waits: [], arrivals: [], opens: [], isOld: false };
+      place = {
+        ...{ kind, scope, name, phase, crossing, waits: [], arrivals: [], opens: [] },
+        ...{ isOld: false, isForgotten: false },
+      };
       places.set(key, place);
     }
     add(place, operation);
   }
   for (const place of places.values()) {
-    const open = opened.get(`${place.scope} ${place.name}`);
+    const where = `${place.scope} ${place.name}`;
+    place.isForgotten = forgotten.has(where);
+    const open = opened.get(where);
     if (place.kind === "roster" && open !== undefined) place.opens.push(open);
   }
   return [...places.values()];
@@ -104,6 +120,7 @@ export function checkPlace(place: Place): readonly Violation[] {
     if (code === "ok" || code === "" || oldCodes.includes(code)) continue;
     wrong("refused", `${party} was answered ${code}: ${answer.message ?? ""}`);
   }
+  if (place.isForgotten) return found;
   for (const wait of place.waits) checkWait(place, wait, wrong);
   checkAgreement(place, wrong);
   if (place.kind === "state") checkValues(place, wrong);
@@ -163,8 +180,9 @@ function checkAgreement(place: Place, wrong: Wrong): void {
   for (const { answer, party } of released) {
     const { generation, phase } = answer;
     // The generations of a state count its targets.
-    if (generation !== undefined && generation !== 1 && place.kind !== "state") {
-      wrong("doubled", `${party} went with generation ${generation} of what is opened once`);
+    const { crossing } = place;
+    if (generation !== undefined && generation !== crossing && place.kind !== "state") {
+      wrong("doubled", `${party} went with generation ${generation} of crossing ${crossing}`);
     }
     if (phase !== undefined && phase !== place.phase) {
       wrong("disagreement", `${party} came to phase ${place.phase} and went with ${phase}`);

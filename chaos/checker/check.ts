@@ -9,6 +9,19 @@ import type { Record } from "./record.ts";
 import { checkTopics } from "./topics.ts";
 import { type Violation, violation } from "./violation.ts";
 
+/** Codes of what has no answer. */
+const unanswered: readonly string[] = ["unavailable", "unanswered"];
+
+/** What clients of the HTTP door did: their parties are h0, h1, ... */
+export interface HttpVerdict {
+  readonly answered: number;
+  readonly agains: number;
+  /** Asked again later than an id is known. */
+  readonly forgotten: number;
+  /** Publications, which have no id. */
+  readonly unanswered: number;
+}
+
 export interface Verdict {
   readonly violations: readonly Violation[];
   readonly operations: number;
@@ -17,6 +30,7 @@ export interface Verdict {
   readonly aways: number;
   /** Operations of old doors that were ended without an answer, which their protocols allow. */
   readonly cutOff: number;
+  readonly http: HttpVerdict;
   readonly events: EventsVerdict;
 }
 
@@ -37,13 +51,24 @@ export function check(histories: Histories, record?: Record): Verdict {
     violations,
     // What was refused because nothing could be asked any more is none.
     operations: operations.filter(
-      ({ endUs, code }) => endUs !== undefined && code !== "unavailable",
+      ({ endUs, code }) => endUs !== undefined && !unanswered.includes(code),
     ).length,
+    http: httpVerdict(operations),
     barriers: places.length,
     messages: readers.reduce((sum, { messages }) => sum + messages.length, 0),
     aways: operations.reduce((sum, { aways }) => sum + aways, 0),
     cutOff: operations.filter(({ code }) => code === "closed" || code === "gave-up").length,
     events,
+  };
+}
+
+function httpVerdict(operations: readonly Operation[]): HttpVerdict {
+  const own = operations.filter(({ party }) => /^h\d/.test(party));
+  return {
+    answered: own.filter(({ code }) => code === "ok").length,
+    agains: own.reduce((sum, { agains }) => sum + agains, 0),
+    forgotten: own.filter(({ isForgotten }) => isForgotten).length,
+    unanswered: own.filter(({ code }) => code === "unanswered").length,
   };
 }
 
@@ -53,6 +78,7 @@ function checkRest(operations: readonly Operation[]): readonly Violation[] {
     const hasPlace =
       asked.kind !== "peers" && asked.kind !== "publish" && asked.kind !== "roster-open";
     if (hasPlace || code === "ok" || code === "") return [];
+    if (asked.kind === "publish" && code === "unanswered") return [];
     const text = `${party} was answered ${code}: ${answer.message ?? ""}`;
     return [violation("refused", `${scope} ${name}`, text)];
   });

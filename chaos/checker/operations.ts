@@ -19,6 +19,14 @@ export interface Operation {
   answer: Answer;
   /** How often it was told that the log was away. */
   aways: number;
+  /** How often it was asked again with its id. */
+  agains: number;
+  /** When its latest request began. */
+  requestUs: number;
+  /** When the latest one began that a server may have had. */
+  askedUs: number;
+  /** Nobody was asked for longer than an id is known: it may have counted anew. */
+  isForgotten: boolean;
 }
 
 export interface Reader {
@@ -51,6 +59,9 @@ export interface Histories {
   readonly violations: readonly Violation[];
 }
 
+/** So long a wait stays for who asks again with its id, and how it ended (docs, http.md). */
+const idKeptUs = 30_000_000;
+
 /** Takes one file after the other, each line by line. */
 export class HistoryReader {
   readonly #operations: Operation[] = [];
@@ -76,6 +87,7 @@ export class HistoryReader {
         const operation: Operation = {
           ...{ party, scope, name, asked, askUs: us },
           ...{ endUs: undefined, endWallUs: 0, code: "", answer: {}, aways: 0 },
+          ...{ agains: 0, requestUs: us, askedUs: us, isForgotten: false },
         };
         if (this.#open.has(id)) this.#wrong("history", party, `${id} was asked twice`, [line]);
         this.#open.set(id, operation);
@@ -88,6 +100,11 @@ export class HistoryReader {
       case "away": {
         const operation = this.#open.get(line[2]);
         if (operation !== undefined) operation.aways += 1;
+        return;
+      }
+      case "again": {
+        const operation = this.#open.get(line[2]);
+        if (operation !== undefined) askAgain(operation, us, line[3]);
         return;
       }
       case "read": {
@@ -196,4 +213,12 @@ export class HistoryReader {
   #wrong(kind: Violation["kind"], where: string, text: string, evidence: readonly unknown[]): void {
     this.#violations.push(violation(kind, where, text, evidence));
   }
+}
+
+/** Its request before may have been heard when it began, and no later. */
+function askAgain(operation: Operation, us: number, isReached: boolean): void {
+  operation.agains += 1;
+  if (isReached) operation.askedUs = operation.requestUs;
+  operation.requestUs = us;
+  if (us - operation.askedUs > idKeptUs) operation.isForgotten = true;
 }

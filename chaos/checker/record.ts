@@ -3,18 +3,18 @@
 // arrival that is needed was stored, and every arrival that was answered is there.
 //
 //   R1. A command counts from when it was stored first: what is sent again after a failure stands
-//       there more than once and counts once.
+//       there more than once and counts once. So does what is asked for again with its key.
 //   R2. The log that is there at the end is the one that was read. Where it is not, the brokers
 //       have lost what they had acknowledged, and what is found beside that may be its consequence.
 import { neededOf, type Place } from "./barriers.ts";
 import type { Operation } from "./operations.ts";
 import { type Violation, violation } from "./violation.ts";
 
-/** [sequence, stampUs, [[edge and life, connection, kind, scope, name], ...]] */
+/** [sequence, stampUs, [[edge and life, connection, kind, scope, name, key], ...]] */
 export type RecordLine = readonly [
   sequence: number,
   stampUs: number,
-  commands: readonly (readonly [string, number, string, string, string])[],
+  commands: readonly (readonly [string, number, string, string, string, string?])[],
 ];
 
 /** Two clocks are compared, of which the wall's may be set a little all the time. */
@@ -58,11 +58,11 @@ export class Record {
       this.#violations.push(violation("history", "the record", text));
     }
     this.#sequence = sequence;
-    for (const [edge, connection, kind, scope, name] of commands) {
+    for (const [edge, connection, kind, scope, name, key] of commands) {
       if (!arrivalKinds.has(kind)) continue;
-      const key = `${edge} ${connection}`;
-      if (this.#known.has(key)) continue;
-      this.#known.add(key);
+      const one = key === undefined ? `${edge} ${connection}` : `key ${scope} ${key}`;
+      if (this.#known.has(one)) continue;
+      this.#known.add(one);
       const place = `${kindOf(kind)} ${scope} ${name}`;
       const stamps = this.#stamps.get(place);
       if (stamps === undefined) this.#stamps.set(place, [stampUs]);
@@ -86,38 +86,58 @@ export class Record {
       const text = `${this.#replaced.length} entries, the first of them ${first}, are others than the brokers had delivered before`;
       found.push(violation("broker", "the log", text));
     }
+    const names = new Map<string, Place[]>();
     for (const place of places) {
       // A publication names its topic here, and phases are no part of a name.
       if (place.kind === "roster" || place.arrivals.some(isPublication)) continue;
-      found.push(...this.#checkPlace(place));
+      const key = keyOf(place);
+      names.set(key, [...(names.get(key) ?? []), place]);
+    }
+    for (const [key, crossings] of names) {
+      const stamps = this.#stamps.get(key) ?? [];
+      found.push(...checkNumber(crossings, stamps));
+      for (const place of crossings) found.push(...checkWaits(place, stamps));
     }
     return found;
   }
+}
 
-  #checkPlace(place: Place): readonly Violation[] {
-    const where = `${place.scope} ${place.name}`;
-    const stamps = this.#stamps.get(`${place.kind} ${place.scope} ${place.name}`) ?? [];
-    const answered = place.arrivals.filter(({ code }) => code === "ok").length;
-    const found: Violation[] = [];
-    if (stamps.length < answered) {
-      const text = `${answered} arrivals were answered, and the log has ${stamps.length}`;
-      found.push(violation("before-log", where, text, place.arrivals));
-    }
-    if (stamps.length > place.arrivals.length) {
-      const text = `${place.arrivals.length} have come, and the log has ${stamps.length} arrivals`;
-      found.push(violation("doubled", where, text, place.arrivals));
-    }
-    for (const wait of place.waits) {
-      const needed = neededOf(place, wait) ?? 0;
-      const stamp = stamps[needed - 1];
-      if (wait.code !== "ok" || stamp === undefined) continue;
-      const earlyUs = stamp - wait.endWallUs;
-      if (earlyUs <= toleranceUs) continue;
-      const text = `${wait.party} was let go ${earlyUs} us before the log had the last arrival`;
-      found.push(violation("before-log", where, text, [wait, { stamps }]));
-    }
-    return found;
+/** Of all crossings of one name. */
+function checkNumber(crossings: readonly Place[], stamps: readonly number[]): readonly Violation[] {
+  const { scope = "", name = "" } = crossings[0] ?? {};
+  const where = `${scope} ${name}`;
+  const arrivals = crossings.flatMap((place) => place.arrivals);
+  const answered = arrivals.filter(({ code }) => code === "ok").length;
+  const found: Violation[] = [];
+  if (stamps.length < answered) {
+    const text = `${answered} arrivals were answered, and the log has ${stamps.length}`;
+    found.push(violation("before-log", where, text, arrivals));
   }
+  if (stamps.length > arrivals.length) {
+    const text = `${arrivals.length} have come, and the log has ${stamps.length} arrivals`;
+    found.push(violation("doubled", where, text, arrivals));
+  }
+  return found;
+}
+
+/** Crossings of one name need as many each. */
+function checkWaits(place: Place, stamps: readonly number[]): readonly Violation[] {
+  const found: Violation[] = [];
+  for (const wait of place.waits) {
+    const needed = (neededOf(place, wait) ?? 0) * place.crossing;
+    const stamp = stamps[needed - 1];
+    if (wait.code !== "ok" || stamp === undefined) continue;
+    const earlyUs = stamp - wait.endWallUs;
+    if (earlyUs <= toleranceUs) continue;
+    const text = `${wait.party} was let go ${earlyUs} us before the log had the last arrival`;
+    const where = `${place.scope} ${place.name}`;
+    found.push(violation("before-log", where, text, [wait, { stamps }]));
+  }
+  return found;
+}
+
+function keyOf({ kind, scope, name }: Place): string {
+  return `${kind} ${scope} ${name}`;
 }
 
 function isPublication({ asked }: Operation): boolean {

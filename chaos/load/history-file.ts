@@ -42,6 +42,11 @@ export class HistoryFile {
     this.#write(["away", nowUs(), id]);
   }
 
+  /** @param isReached whether a server may have had the request before this one */
+  again(id: number, isReached: boolean): void {
+    this.#write(["again", nowUs(), id, isReached]);
+  }
+
   session(party: string, state: string): void {
     this.#write(["session", nowUs(), party, state]);
   }

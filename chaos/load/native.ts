@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
-// A process with the n-th party of every lane, each with a session that begins at the n-th server:
-// so the parties of a barrier are in different processes and at different servers. Told by its
+// A process with the n-th party of every lane, each with a session that begins at the n-th server,
+// or with requests to its HTTP door: so the parties of a barrier are in different processes and at different servers. Told by its
 // standard input what to do, one JSON value a line.
 import { createInterface } from "node:readline";
 import { pathToFileURL } from "node:url";
 import { pause } from "../wait.ts";
 import { HistoryFile } from "./history-file.ts";
+import { HttpParty } from "./http-party.ts";
 import { NativeParty } from "./native-party.ts";
 
 export interface NativeLoad {
@@ -17,6 +18,8 @@ export interface NativeLoad {
   readonly party: number;
   readonly parties: number;
   readonly lanes: number;
+  /** So many more, behind those of sessions. */
+  readonly httpLanes: number;
   readonly roundMs: number;
 }
 
@@ -29,17 +32,19 @@ export interface LoadState {
 const load = JSON.parse(process.argv[2] ?? "{}") as NativeLoad;
 const { connect } = await import(pathToFileURL(load.client).href);
 const history = new HistoryFile(load.history);
-const { urls, party: own } = load;
-const parties = Array.from(
+const { seed, parties: count, party: own } = load;
+// Its own server first; the next one is the next for it alone.
+const urls = load.urls.map((_, index) => load.urls[(own + index) % load.urls.length] ?? "");
+const common = { urls, history, seed, party: own, parties: count };
+const native = Array.from(
   { length: load.lanes },
-  (_, lane) =>
-    new NativeParty({
-      ...{ connect, history, lane, seed: load.seed, party: own, parties: load.parties },
-      roundMs: load.roundMs,
-      // Its own server first; the next one is the next for it alone.
-      urls: urls.map((_, index) => urls[(own + index) % urls.length] ?? ""),
-    }),
+  (_, lane) => new NativeParty({ ...common, connect, lane, roundMs: load.roundMs }),
 );
+const http = Array.from(
+  { length: load.httpLanes },
+  (_, lane) => new HttpParty({ ...common, lane }),
+);
+const parties = [...native, ...http];
 
 const input = createInterface({ input: process.stdin });
 input.on("line", (line) => {
@@ -57,7 +62,7 @@ const report = setInterval(() => {
 await Promise.all(
   parties.map(async (party, lane) => {
     // Not all at one instant, which is no load that anybody has.
-    await pause((lane * load.roundMs) / load.lanes);
+    await pause((lane * load.roundMs) / parties.length);
     await party.run();
   }),
 );

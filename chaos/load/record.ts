@@ -2,7 +2,7 @@
 // Reads the log as it comes, from the brokers themselves and with their own client, and writes down
 // which command stood in it when: what the checker holds the clients' histories against. Reads
 // along, because a log may be cut behind a snapshot. One JSON array a line:
-// [sequence, stampUs, [[edge, connection, kind, scope, name], ...]].
+// [sequence, stampUs, [[edge, connection, kind, scope, name, key], ...]].
 import { closeSync, openSync, writeSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { DeliverPolicy, jetstream, jetstreamManager } from "@nats-io/jetstream";
@@ -21,6 +21,8 @@ export type RecordedCommand = readonly [
   kind: string,
   scope: string,
   name: string,
+  /** By which all servers know an arrival that is asked for again. */
+  key?: string,
 ];
 export type RecordLine = readonly [
   sequence: number,
@@ -55,7 +57,8 @@ function write(sequence: number, stampUs: number, entry: Entry): void {
       const life = `${edge}.${incarnation}`;
       // Of commands about the servers themselves it is for who looks for the reason of something.
       const name = barrier ?? topic ?? other ?? "";
-      return [life, Number(connection), String(kind), String(scope), String(name)];
+      const keyed: [string?] = command["key"] === undefined ? [] : [String(command["key"])];
+      return [life, Number(connection), String(kind), String(scope), String(name), ...keyed];
     }),
   );
   writeSync(file, `${JSON.stringify([sequence, stampUs, commands])}\n`);

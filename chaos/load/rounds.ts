@@ -16,12 +16,32 @@ const shares = {
 } as const;
 export type RoundKind = keyof typeof shares;
 
-const kinds = Object.entries(shares).flatMap(([kind, share]) =>
-  Array.from({ length: share }, () => kind as RoundKind),
-);
+/** Of lanes of the HTTP door. */
+const httpShares = {
+  count: 25,
+  counts: 25,
+  "count-init-wait": 10,
+  state: 20,
+  counter: 10,
+  publish: 10,
+} as const;
+export type HttpRoundKind = keyof typeof httpShares;
+
+const kinds = kindsOf<RoundKind>(shares);
+const httpKinds = kindsOf<HttpRoundKind>(httpShares);
+
+function kindsOf<Kind extends string>(of: Readonly<Record<Kind, number>>): readonly Kind[] {
+  return Object.entries<number>(of).flatMap(([kind, share]) =>
+    Array.from({ length: share }, () => kind as Kind),
+  );
+}
 
 export function roundKind(seed: number, lane: number, round: number): RoundKind {
   return kinds[hashOf(seed, lane, round) % kinds.length] ?? "count";
+}
+
+export function httpRoundKind(seed: number, lane: number, round: number): HttpRoundKind {
+  return httpKinds[hashOf(seed, lane, round) % httpKinds.length] ?? "count";
 }
 
 /** The error number that a party brings to a round: mostly none. */

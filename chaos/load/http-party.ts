@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: MIT
+// One party of a lane of the HTTP door: requests whose waits and signals carry an id, and are asked
+// again with it at the next server when one does not answer. Each request begins at the party's own
+// server. Parties come to a meeting seconds apart, so that servers die while somebody waits there
+// for one who has not come: who were counted twice would then be let go early.
+import type { Answer, Asked } from "../history.ts";
+import { hashOf } from "../random.ts";
+import { pause } from "../wait.ts";
+import type { HistoryFile } from "./history-file.ts";
+import { askDoor } from "./http-door.ts";
+import { errorOf, type HttpRoundKind, httpRoundKind } from "./rounds.ts";
+
+/** The latest comes so much later than the first, while faults are injected. */
+const spreadMs = 3_000;
+/** Until the next server is asked; twice as long each time, up to the largest. */
+const [backOffMs, backOffMsMax] = [50, 1_000];
+/** Crossings of one name: what is counted twice at one counts at the next. */
+const crossingsPerName = 3;
+/** `ended` and `unavailable`: ask again. */
+const againStatuses: readonly (number | undefined)[] = [undefined, 410, 503];
+const topic = "news";
+
+export interface HttpPartyOptions {
+  /** Its own server first. */
+  readonly urls: readonly string[];
+  readonly history: HistoryFile;
+  readonly seed: number;
+  readonly lane: number;
+  readonly party: number;
+  readonly parties: number;
+}
+
+export class HttpParty {
+  /** The round it is in. */
+  round = 0;
+  /** The last that it plays. */
+  lastRound: number = Number.POSITIVE_INFINITY;
+  readonly #options: HttpPartyOptions;
+  readonly #name: string;
+  readonly #scope: string;
+  readonly #reader: number;
+  /** The last message that it has read. */
+  #read = 0;
+  /** The last of which its publisher was told the number. */
+  #published = 0;
+
+  constructor(options: HttpPartyOptions) {
+    this.#options = options;
+    this.#name = `h${options.party}`;
+    this.#scope = `chaos/http-${options.lane}`;
+    this.#reader = options.history.read(this.#scope, topic, 0);
+  }
+
+  async run(): Promise<void> {
+    const { seed, lane, history } = this.#options;
+    for (this.round = 1; this.round <= this.lastRound; this.round += 1) {
+      await this.#play(httpRoundKind(seed, lane, this.round));
+    }
+    await this.#meet("end");
+    await this.#readOn();
+    history.stopped(this.#reader, "ok");
+  }
+
+  async #play(kind: HttpRoundKind): Promise<void> {
+    const name = `${kind}-${this.round}`;
+    switch (kind) {
+      case "count":
+        return this.#count(name);
+      case "counts":
+        for (let crossing = 1; crossing <= crossingsPerName; crossing += 1) {
+          await this.#count(name, crossing);
+        }
+        return;
+      case "count-init-wait":
+        return this.#countInitWait(name);
+      case "state":
+        return this.#meet(name);
+      case "counter":
+        await this.#late(0);
+        return this.#ask("tickets", { kind: "signal" }, "/v1/states/tickets/signal", {});
+      case "publish":
+        await this.#publish(`${this.#name} ${name}`);
+        await this.#meet(name);
+        return this.#readOn();
+    }
+  }
+
+  async #count(name: string, crossing?: number): Promise<void> {
+    const { party, parties: count } = this.#options;
+    const numbered = crossing === undefined ? {} : { crossing };
+    if (party === this.round % count) {
+      const asked: Asked = { kind: "count-init", count, error: 0, ...numbered };
+      await this.#ask(name, asked, `/v1/barriers/${name}/init`, { count });
+    }
+    await this.#late(crossing ?? 0);
+    const error = this.#error();
+    const asked: Asked = { kind: "count-wait", error, ...numbered };
+    await this.#ask(name, asked, `/v1/barriers/${name}/wait`, { error });
+  }
+
+  async #countInitWait(name: string): Promise<void> {
+    const { party, parties } = this.#options;
+    const error = this.#error();
+    const count = parties - 1;
+    await this.#late(0);
+    if (party === this.round % parties) {
+      const asked: Asked = { kind: "count-init-wait", count, error };
+      const body = { count, waits: true, error };
+      await this.#ask(name, asked, `/v1/barriers/${name}/init`, body);
+      return;
+    }
+    const asked: Asked = { kind: "count-wait", error };
+    await this.#ask(name, asked, `/v1/barriers/${name}/wait`, { error });
+  }
+
+  async #meet(name: string): Promise<void> {
+    const { parties: target } = this.#options;
+    await this.#late(0);
+    const body = { target, signal: true };
+    await this.#ask(name, { kind: "signal-wait", target }, `/v1/states/${name}/wait`, body);
+  }
+
+  /** Has no id: one that was not answered may be there or not, and is not made again. */
+  async #publish(text: string): Promise<void> {
+    const { history, urls } = this.#options;
+    const id = history.ask(this.#name, this.#scope, topic, { kind: "publish", text });
+    const path = this.#path(`/v1/topics/${topic}`);
+    const message = { message: text };
+    const reply = await askDoor(urls[0] ?? "", { method: "POST", path, body: message });
+    if (againStatuses.includes(reply.status)) {
+      history.end(id, "unanswered");
+      return;
+    }
+    const number = reply.body["number"];
+    if (typeof number === "number") this.#published = number;
+    history.end(id, codeOf(reply.status, reply.body), answerOf(reply.body));
+  }
+
+  /** What is there now, and at least what it has published itself. */
+  async #readOn(): Promise<void> {
+    const { history } = this.#options;
+    for (;;) {
+      const body = await this.#page();
+      const messages = (body["messages"] ?? []) as { number: number; message: string }[];
+      for (const { number, message } of messages) {
+        history.message(this.#reader, number, message);
+        this.#read = number;
+      }
+      if (messages.length === 0 && this.#read >= this.#published) return;
+    }
+  }
+
+  async #page(): Promise<Readonly<Record<string, unknown>>> {
+    const { urls } = this.#options;
+    const path = `${this.#path(`/v1/topics/${topic}`)}&after=${this.#read}`;
+    for (let tries = 0; ; tries += 1) {
+      const url = urls[tries % urls.length] ?? "";
+      const { status, body } = await askDoor(url, { method: "GET", path });
+      if (status === 200) return body;
+      await pause(backOffOf(tries));
+    }
+  }
+
+  /** One operation, to its end: asked again with its id until a server says how it ended. */
+  async #ask(name: string, asked: Asked, path: string, rest: object): Promise<void> {
+    const { history, urls } = this.#options;
+    const id = history.ask(this.#name, this.#scope, name, asked);
+    const body = { ...rest, id: `${this.#name}-${id}`, name: this.#name };
+    for (let tries = 0; ; tries += 1) {
+      const url = urls[tries % urls.length] ?? "";
+      const reply = await askDoor(url, { method: "POST", path: this.#path(path), body });
+      if (!againStatuses.includes(reply.status)) {
+        history.end(id, codeOf(reply.status, reply.body), answerOf(reply.body));
+        return;
+      }
+      await pause(backOffOf(tries));
+      history.again(id, reply.isReached);
+    }
+  }
+
+  #path(path: string): string {
+    return `${path}?scope=${encodeURIComponent(this.#scope)}`;
+  }
+
+  /** Until it comes, by chance. */
+  async #late(step: number): Promise<void> {
+    if (this.lastRound !== Number.POSITIVE_INFINITY) return;
+    const { seed, lane, party } = this.#options;
+    await pause(hashOf(seed, lane, this.round, party, step) % spreadMs);
+  }
+
+  #error(): number {
+    const { seed, lane, party } = this.#options;
+    return errorOf(seed, lane, this.round, party);
+  }
+}
+
+const backOffOf = (tries: number): number => Math.min(backOffMs * 2 ** tries, backOffMsMax);
+
+function codeOf(status: number | undefined, body: Reply): string {
+  return status === 200 ? "ok" : String(body["code"] ?? status);
+}
+
+type Reply = Readonly<Record<string, unknown>>;
+
+function answerOf(body: Reply): Answer {
+  const { generation, error, value, number, message } = body as Answer;
+  return Object.fromEntries(
+    Object.entries({ generation, error, value, number, message }).filter(
+      ([, told]) => told !== undefined,
+    ),
+  );
+}
