@@ -26,6 +26,12 @@ export interface Place {
   readonly opens: Operation[];
   /** What old doors have, where connections are lost for good. */
   isOld: boolean;
+  /**
+   * Somebody asked again with an id. When its server was gone it may have been taken back before,
+   * and a barrier that nobody had asked for and nobody waits at is another one afterwards: its
+   * generation is that of all who cross with it, and larger than the one before.
+   */
+  isReopened: boolean;
   /** Somebody asked again later than an id is known: how often that one counts is open. */
   isForgotten: boolean;
 }
@@ -56,11 +62,8 @@ export function placesOf(operations: readonly Operation[]): readonly Place[] {
   const places = new Map<string, Place>();
   const opened = new Map<string, Operation>();
   // Also those of the same name behind it: what counts anew may count there.
-  const forgotten = new Set(
-    operations
-      .filter(({ isForgotten }) => isForgotten)
-      .map(({ scope, name }) => `${scope} ${name}`),
-  );
+  const forgotten = namesOf(operations.filter(({ isForgotten }) => isForgotten));
+  const reopened = namesOf(operations.filter(({ agains }) => agains > 0));
   for (const operation of operations) {
     const { asked, scope, name } = operation;
     const kind = kindOf[asked.kind];
@@ -76,7 +79,7 @@ export function placesOf(operations: readonly Operation[]): readonly Place[] {
     if (place === undefined) {
       place = {
         ...{ kind, scope, name, phase, crossing, waits: [], arrivals: [], opens: [] },
-        ...{ isOld: false, isForgotten: false },
+        ...{ isOld: false, isReopened: false, isForgotten: false },
       };
       places.set(key, place);
     }
@@ -85,10 +88,34 @@ export function placesOf(operations: readonly Operation[]): readonly Place[] {
   for (const place of places.values()) {
     const where = `${place.scope} ${place.name}`;
     place.isForgotten = forgotten.has(where);
+    place.isReopened = reopened.has(where);
     const open = opened.get(where);
     if (place.kind === "roster" && open !== undefined) place.opens.push(open);
   }
   return [...places.values()];
+}
+
+function namesOf(operations: readonly Operation[]): ReadonlySet<string> {
+  return new Set(operations.map(({ scope, name }) => `${scope} ${name}`));
+}
+
+/** Of crossings of one name each has a larger generation than the one before. */
+export function checkCrossings(places: readonly Place[]): readonly Violation[] {
+  const found: Violation[] = [];
+  const latest = new Map<string, number>();
+  const counts = places.filter(({ kind, isForgotten }) => kind === "count" && !isForgotten);
+  for (const place of counts.toSorted((a, b) => a.crossing - b.crossing)) {
+    const where = `${place.scope} ${place.name}`;
+    const { generation } = place.waits.find(({ code }) => code === "ok")?.answer ?? {};
+    if (generation === undefined) continue;
+    const before = latest.get(where) ?? 0;
+    if (generation <= before) {
+      const text = `crossing ${place.crossing} has generation ${generation}, behind ${before}`;
+      found.push(violation("doubled", where, text, place.waits));
+    }
+    latest.set(where, generation);
+  }
+  return found;
 }
 
 /** Of which the server has said that the message could not be stored: it must not have counted. */
@@ -179,10 +206,10 @@ function checkAgreement(place: Place, wrong: Wrong): void {
   const released = place.waits.filter(({ code }) => code === "ok");
   for (const { answer, party } of released) {
     const { generation, phase } = answer;
+    const expectedGeneration = place.isReopened ? released[0]?.answer.generation : place.crossing;
     // The generations of a state count its targets.
-    const { crossing } = place;
-    if (generation !== undefined && generation !== crossing && place.kind !== "state") {
-      wrong("doubled", `${party} went with generation ${generation} of crossing ${crossing}`);
+    if (generation !== undefined && generation !== expectedGeneration && place.kind !== "state") {
+      wrong("doubled", `${party} went with generation ${generation}, not ${expectedGeneration}`);
     }
     if (phase !== undefined && phase !== place.phase) {
       wrong("disagreement", `${party} came to phase ${place.phase} and went with ${phase}`);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // All that the checker looks at, over histories and the record of a run. Shares no code with the
 // servers, their core or their models: it knows what was promised, and what clients saw.
-import { checkPlace, placesOf } from "./barriers.ts";
+import { checkCrossings, checkPlace, placesOf } from "./barriers.ts";
 import { checkElections } from "./elections.ts";
 import { checkEvents, type EventsVerdict } from "./events.ts";
 import type { Histories, Operation } from "./operations.ts";
@@ -41,6 +41,7 @@ export function check(histories: Histories, record?: Record): Verdict {
   const violations = [
     ...histories.violations,
     ...places.flatMap(checkPlace),
+    ...checkCrossings(places),
     ...checkTopics(operations, readers),
     ...checkElections(operations),
     ...checkRest(operations),
