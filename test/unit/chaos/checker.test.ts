@@ -83,7 +83,7 @@ type History = Map<string, HistoryLine[]>;
 function judge(history: History, record?: readonly RecordLine[]): readonly ViolationKind[] {
   const lines = [...history.values()].flat().toSorted((a, b) => a[1] - b[1]);
   const all: HistoryLine[] = [["clock", 0, wallUs], ...lines];
-  if (!history.has("broken off")) all.push(["complete", 3000]);
+  if (!history.has("broken off")) all.push(["complete", Math.max(3000, lines.at(-1)?.[1] ?? 0)]);
   const histories = new HistoryReader();
   for (const line of all) histories.take(parseLine(formatLine(line)));
   histories.endFile("p.history");
@@ -241,6 +241,113 @@ describe("the checker of a run under faults", () => {
   });
 });
 
+describe("what is asked again with an id", () => {
+  const second = 1_000_000;
+  /** Its answer comes at the end; before it, it is asked again at these instants. */
+  function asked(
+    party: string,
+    crossing: number,
+    [askUs, endUs]: readonly [number, number],
+    agains: readonly (readonly [number, boolean])[] = [],
+    generation = crossing,
+  ): Lines {
+    const wait: Asked = { kind: "count-wait", error: 0, crossing };
+    const [ask, end] = op(party, "c", wait, [askUs, endUs], { generation, error: 0 });
+    const id = lastId;
+    const again = agains.map(([us, had]): HistoryLine => ["again", us, id, had]);
+    return [ask, ...again, end].filter((line) => line !== undefined);
+  }
+  const init = (crossing: number, us: number): Lines =>
+    op("h0", "c", { kind: "count-init", count: 2, error: 0, crossing }, [us, us + 1]);
+  /** Two crossings of one name, of which the first has one who asks again. */
+  const crossings = (): [string, HistoryLine[]][] => [
+    ["init 1", [...init(1, 100)]],
+    ["a 1", [...asked("h0", 1, [110, 300], [[150, true]])]],
+    ["b 1", [...asked("h1", 1, [200, 310])]],
+    ["init 2", [...init(2, 400)]],
+    ["a 2", [...asked("h0", 2, [410, 600])]],
+    ["b 2", [...asked("h1", 2, [500, 610])]],
+  ];
+  const changed = (name: string, ...lines: readonly Lines[]) =>
+    judge(new Map([...crossings(), [name, lines.flat()]]));
+
+  it("counts once at each crossing of a name", () => {
+    expect(judge(new Map(crossings()))).toEqual([]);
+    expect(changed("a 1", asked("h0", 1, [110, 199], [[150, true]]))).toEqual(["early"]);
+    expect(changed("a 2", asked("h0", 2, [410, 499]))).toEqual(["early"]);
+  });
+
+  it("crosses with one generation, larger than the one before", () => {
+    const a = (generation: number) => asked("h0", 2, [410, 600], [], generation);
+    const b = (generation: number) => asked("h1", 2, [500, 610], [], generation);
+    expect(changed("a 2", a(3))).toEqual(["doubled"]);
+    // It may be another barrier for who asked again.
+    expect(judge(new Map([...crossings(), ["a 2", [...a(3)]], ["b 2", [...b(3)]]]))).toEqual([]);
+    expect(judge(new Map([...crossings(), ["a 2", [...a(1)]], ["b 2", [...b(1)]]]))).toEqual([
+      "doubled",
+    ]);
+    // Not when nobody did.
+    const never = crossings().map(([name, lines]): [string, HistoryLine[]] => [
+      name,
+      lines.filter(([word]) => word !== "again"),
+    ]);
+    const other = new Map([...never, ["a 2", [...a(3)]], ["b 2", [...b(3)]]]);
+    expect(judge(other)).toEqual(["doubled", "doubled"]);
+  });
+
+  it("holds for 30 s since a server may have heard of it, and not beyond", () => {
+    // Let go before the other has asked. The request of 2 s may have been had, the next was not.
+    const early = (us: number, isHad: boolean): readonly ViolationKind[] => {
+      const lines = new Map(crossings().slice(0, 1));
+      const end = 100 * second;
+      lines.set("a", [
+        ...asked(
+          "h0",
+          1,
+          [second, end],
+          [
+            [2 * second, true],
+            [3 * second, isHad],
+            [us, false],
+          ],
+        ),
+      ]);
+      lines.set("b", [...asked("h1", 1, [end + 1, end + 2])]);
+      return judge(lines);
+    };
+    expect(early(31 * second, false)).toEqual(["early"]);
+    expect(early(31 * second + 1, false)).toEqual([]);
+    expect(early(32 * second, true)).toEqual(["early"]);
+    expect(early(32 * second + 1, true)).toEqual([]);
+  });
+
+  it("does not excuse who was never answered, or was refused", () => {
+    const a = crossings()[4]?.[1] ?? [];
+    expect(changed("a 2", a.slice(0, 1))).toContain("not-counted");
+    const [ask, end] = a;
+    if (ask === undefined || end?.[0] !== "end") throw new Error("no answer");
+    expect(changed("a 2", [ask, ["end", 600, end[2], "invalid", {}]])).toContain("refused");
+  });
+
+  it("leaves open whether a publication was made that has no id, but not twice", () => {
+    const publication = (word: string): HistoryLine[] => {
+      const [ask, end] = op("h0", "news", { kind: "publish", text: "three" }, [905, 965]);
+      if (ask === undefined || end?.[0] !== "end") throw new Error("no answer");
+      return [ask, ["end", 965, end[2], word, {}]];
+    };
+    const read = (texts: readonly string[], word = "unanswered") => {
+      const history = well();
+      history.set("three", publication(word));
+      history.set("read-a", [...reader(0, texts, 970)]);
+      return judge(history);
+    };
+    expect(read(["one", "two"])).toEqual([]);
+    expect(read(["one", "two", "three"])).toEqual([]);
+    expect(read(["one", "two", "three", "three"])).toContain("doubled");
+    expect(read(["one", "two"], "invalid")).toEqual(["refused"]);
+  });
+});
+
 describe("the record of the log", () => {
   const command = (edge: string, connection: number, kind: string, name: string) =>
     [edge, connection, kind, scope, name] as const;
@@ -276,6 +383,17 @@ describe("the record of the log", () => {
   it("shows who came once and is in the log as two", () => {
     const again: RecordLine = [8, wallUs + 900, [command("b.1", 9, "state-signal", "tickets")]];
     expect(judge(well(), [...record(), again])).toEqual(["doubled"]);
+  });
+
+  it("counts once what is asked for again with its key, at whichever server", () => {
+    const lines = record();
+    lines[5] = [6, wallUs + 105, [["b.1", 3, "state-signal", scope, "tickets", "k"]]];
+    const again = (key: string): RecordLine => [
+      ...([8, wallUs + 900] as const),
+      [["c.1", 1, "state-signal", scope, "tickets", key]],
+    ];
+    expect(judge(well(), [...lines, again("k")])).toEqual([]);
+    expect(judge(well(), [...lines, again("other")])).toEqual(["doubled"]);
   });
 
   it("shows that something of it is missing", () => {
