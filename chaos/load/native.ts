@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A process with the n-th party of every lane, each with a session that begins at the n-th server,
-// or with requests to its HTTP door: so the parties of a barrier are in different processes and at different servers. Told by its
-// standard input what to do, one JSON value a line.
+// or with requests to its HTTP door: so the parties of a barrier are in different processes and at
+// different servers. Told by its standard input what to do, one JSON value a line.
 import { createInterface } from "node:readline";
 import { pathToFileURL } from "node:url";
 import { pause } from "../wait.ts";
