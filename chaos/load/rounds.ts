@@ -19,9 +19,10 @@ export type RoundKind = keyof typeof shares;
 /** Of lanes of the HTTP door. */
 const httpShares = {
   count: 25,
-  counts: 25,
+  counts: 20,
   "count-init-wait": 10,
-  state: 20,
+  state: 15,
+  quorum: 10,
   counter: 10,
   publish: 10,
 } as const;
