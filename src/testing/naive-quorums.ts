@@ -122,14 +122,10 @@ export class NaiveQuorums {
   #init(speaker: Speaker, command: Of<"quorum-init">): void {
     const { scope, barrier: name, connection, quorum, echo, deadline } = command;
     const isOpen = this.#find(scope, name) !== undefined;
-    const number = quorum.kind === "percent" ? quorum.percent : quorum.count;
-    const isGood =
-      Number.isSafeInteger(number) &&
-      (quorum.kind === "percent" ? number >= 0 && number <= 100 : number >= 1);
     const isFull = !isOpen && this.#openIn(scope) >= this.#lives.limits.barriersPerScopeMax;
     const code =
       this.#objection(speaker, command, isFull) ??
-      (isOpen || !isGood || (deadline?.us ?? 0) < 0 ? "invalid" : undefined);
+      (isOpen || !isGood(quorum) || (deadline?.us ?? 0) < 0 ? "invalid" : undefined);
     if (code !== undefined) {
       this.#lives.refuse(speaker, connection, code);
       return;
@@ -208,8 +204,7 @@ export class NaiveQuorums {
   #change(speaker: Speaker, command: Of<"quorum-change">): void {
     const { scope, barrier: name, connection, quorum } = command;
     const barrier = this.#find(scope, name);
-    const percent = quorum.kind === "percent" ? quorum.percent : 0;
-    if (!Number.isSafeInteger(percent) || percent < 0 || percent > 100) {
+    if (!isGood(quorum)) {
       this.#lives.refuse(speaker, connection, "invalid");
     } else if (barrier === undefined) this.#lives.refuse(speaker, connection, "unknown");
     else if (barrier.crossedError !== undefined) this.#lives.refuse(speaker, connection, "invalid");
@@ -449,6 +444,12 @@ export class NaiveQuorums {
 
 function isIt(one: Driver | undefined, { edge, life }: Speaker, connection: number): boolean {
   return one?.edge === edge && one.life === life && one.connection === connection;
+}
+
+function isGood(quorum: Quorum): boolean {
+  const number = quorum.kind === "percent" ? quorum.percent : quorum.count;
+  if (!Number.isSafeInteger(number)) return false;
+  return quorum.kind === "percent" ? number >= 0 && number <= 100 : number >= 1;
 }
 
 function bytes(text: string): number {

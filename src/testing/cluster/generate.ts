@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Draws the steps of a run from its seed: who asks what by which door, and what breaks when.
 import { Random } from "../../core/random.ts";
+import { drawChange } from "./changes.ts";
 import {
   type Ask,
   type AskStep,
@@ -40,6 +41,7 @@ const sessionsAtOnce = 8;
 /** Of the steps that ask for something. */
 const eventChance = 0.04;
 const cancelEventChance = 0.01;
+const changeChance = 0.03;
 /** Of the requests at HTTP doors. */
 const idChance = 0.6;
 const objects = ["a", "b", "c"] as const;
@@ -78,6 +80,8 @@ class Drawer {
   readonly #ofUplinks: Random;
   /** Of requests that are asked for again, likewise. */
   readonly #ofIds: Random;
+  /** Of changes of whom a barrier is for, likewise. */
+  readonly #ofChanges: Random;
   readonly #servers: number;
   readonly #faults: FaultRates;
   readonly #steps: Step[] = [];
@@ -93,6 +97,7 @@ class Drawer {
     this.#ofTrees = new Random(seed ^ 0x7ee5);
     this.#ofUplinks = new Random(seed ^ 0x0b1c);
     this.#ofIds = new Random(seed ^ 0x1d1d1);
+    this.#ofChanges = new Random(seed ^ 0xc4a9e);
     this.#servers = servers;
     this.#faults = faults;
   }
@@ -101,7 +106,7 @@ class Drawer {
     for (let opened = 0; opened < sessionsAtOnce; opened += 1) this.#open(0);
     while (this.#steps.length < operations) {
       if (this.#drawEvent() || this.#drawSnapshotStrike() || this.#drawTreeStrike()) continue;
-      if (this.#drawUplinkStrike()) continue;
+      if (this.#drawUplinkStrike() || this.#drawChange()) continue;
       const strike = this.#drawStrike();
       if (strike !== undefined) this.#add(strike);
       else this.#drawWork();
@@ -141,6 +146,17 @@ class Drawer {
     if (fault === undefined) return false;
     const forMs = random.chance(0.2) ? random.below(25_000) : random.below(3_000);
     this.#add({ do: "break", fault, server: random.below(6), session: 0, forMs }, 0);
+    return true;
+  }
+
+  /** @returns whether one was drawn. */
+  #drawChange(): boolean {
+    const random = this.#ofChanges;
+    if (!random.chance(changeChance)) return false;
+    const by = { session: random.pick(this.#sessions) };
+    const ask = drawChange(random, members);
+    const barrier = random.pick(names);
+    this.#add({ do: "ask", by, barrier, ask, error: 0 }, random.below(20_000));
     return true;
   }
 

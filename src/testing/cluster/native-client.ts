@@ -12,6 +12,7 @@ import type { Random } from "../../core/random.ts";
 import type { Clock } from "../../host/clock.ts";
 import type { EdgeCommand } from "../../wire/link/frames.ts";
 import type { Action } from "../../wire/link/roles.ts";
+import { askChange } from "./changes.ts";
 import type { Party, PartyEvents } from "./party.ts";
 import type { AskStep } from "./script.ts";
 import type { Answer, Told } from "./told.ts";
@@ -241,6 +242,12 @@ export class NativeClient {
       case "roster-dead":
         await session.rosterBarrier(barrier).dead(ask.member, "drawn");
         return anything;
+      case "count-change":
+      case "quorum-change":
+      case "roster-change": {
+        const { homeOf } = this.#options;
+        return answerOf(await askChange(session, barrier, ask, { signal, homeOf }));
+      }
       case "fail":
         return answerOf(await handleOf(session, ask.kind, barrier).fail("drawn", { signal }));
       case "cancel":

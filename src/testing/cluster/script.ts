@@ -2,6 +2,7 @@
 // What happens in a run of a cluster, as data: steps that are drawn from a seed beforehand, so that
 // a run can be repeated without some of them, and a failure be told as a few lines.
 import type { BarrierKind } from "../../core/effect.ts";
+import type { Change } from "./changes.ts";
 
 const faults = {
   /** Of messages, each for itself. */
@@ -82,6 +83,7 @@ export type Ask =
     }
   | { readonly what: "roster-arrive"; readonly member: string }
   | { readonly what: "roster-dead"; readonly member: string }
+  | Change
   | { readonly what: "publish" }
   | { readonly what: "publish-and-wait"; readonly target: number }
   | { readonly what: "subscribe" }
