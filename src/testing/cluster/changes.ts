@@ -6,7 +6,7 @@ import type { Random } from "../../core/random.ts";
 
 export type Change =
   | { readonly what: "count-change"; readonly expected: number }
-  | { readonly what: "quorum-change"; readonly size: QuorumSize }
+  | ({ readonly what: "quorum-change" } & QuorumSize)
   | {
       readonly what: "roster-change";
       readonly add: readonly string[];
@@ -18,9 +18,8 @@ export function drawChange(random: Random, members: readonly string[]): Change {
   const kind = random.pick(["count", "quorum", "roster"] as const);
   if (kind === "count") return { what: "count-change", expected: random.below(10) };
   if (kind === "quorum") {
-    const isPercent = random.chance(0.7);
-    const size = isPercent ? { percent: random.pick([0, 34, 67, 100]) } : { count: random.below(4) };
-    return { what: "quorum-change", size };
+    if (random.chance(0.3)) return { what: "quorum-change", count: random.below(4) };
+    return { what: "quorum-change", percent: random.pick([0, 34, 67, 100]) };
   }
   const how = random.pick(["add", "remove", "renew", "replace"] as const);
   const name = random.pick(members);
@@ -49,7 +48,7 @@ export function askChange(
     case "count-change":
       return session.countBarrier(barrier).change(change.expected, { signal });
     case "quorum-change":
-      return session.quorumBarrier(barrier).change(change.size, { signal });
+      return session.quorumBarrier(barrier).change(change, { signal });
     case "roster-change": {
       const add = change.add.map((name) =>
         homeOf === undefined ? name : { name, at: homeOf(name) },

@@ -145,7 +145,9 @@ export class TreeChecker {
       case "cancel":
       case "fail":
       case "cancel-all":
+      case "count-change":
       case "roster-open":
+      case "roster-change":
       case "roster-dead":
         if (node.isTop(command.scope)) this.#order(node, command);
         return;
@@ -196,6 +198,8 @@ export class TreeChecker {
       if ((command.barrierKind ?? "count") !== "count") return;
       const outcome = command.kind === "fail" ? "failed" : "cancelled";
       this.#counts.end(node, command.scope, command.barrier, outcome);
+    } else if (command.kind === "count-change") {
+      this.#counts.change(node, command);
     } else if (command.kind === "cancel-all" && (command.barrierKind ?? "count") === "count") {
       this.#counts.end(node, command.scope, undefined, "cancelled");
     }

@@ -75,6 +75,7 @@ interface State {
 }
 
 type Arrival = Extract<Command, { kind: "count-init" | "count-wait" }>;
+type Change = Extract<Command, { kind: "count-change" }>;
 type Complain = (rule: string, text: string) => void;
 
 export class TreeCounts {
@@ -99,6 +100,16 @@ export class TreeCounts {
     };
     this.#open(node, key).own.add(item);
     if (item.waits) this.#items.set(`${node.name} ${who}`, item);
+    this.#look(node, key, "came");
+  }
+
+  /** So many parties in all, at the one who decides. */
+  change(node: TreeNode, { scope, barrier, expected }: Change): void {
+    const key = `${scope} ${barrier}`;
+    const open = this.#of(node).open.get(key);
+    if (open === undefined) return;
+    const brings = expected - expectedOf(itemsOf(open));
+    open.own.add({ who: "", brings, error: 0, waits: false });
     this.#look(node, key, "came");
   }
 
@@ -331,6 +342,13 @@ function itemsOf({ own, rows }: Open): Set<Item> {
 function sumOf(items: ReadonlySet<Item>): number {
   let sum = 0;
   for (const { brings } of items) sum += brings;
+  return sum;
+}
+
+/** Parties asked for, initialisers that wait included. */
+function expectedOf(items: ReadonlySet<Item>): number {
+  let sum = 0;
+  for (const { brings, waits } of items) sum += waits ? brings + 1 : brings;
   return sum;
 }
 

@@ -43,18 +43,24 @@ interface Member {
   hasCome: boolean;
   /** Controller, edge and life. */
   cameBy: string;
+  /** Whether the controller that it comes to has been told of it. */
+  isKnown: boolean;
+  /** The first phase that it is expected in. */
+  since: number;
 }
 
 interface Roster {
   /** As it was said to those below; a first one has it from the beginning. */
   generation: number | undefined;
   readonly members: Map<string, Member>;
+  /** The last phase that is over, as the root has decided. */
+  decided: number;
   /** By generation and phase: the error that was told. */
   readonly crossed: Map<string, number>;
 }
 
 interface Quorum {
-  readonly percent: number;
+  readonly size: Of<"quorum-init">["quorum"];
   /** What those below have said last, by the number that both know it by. */
   readonly below: Map<string, number>;
 }
@@ -83,6 +89,8 @@ export class TreeRules {
   readonly #split = new Set<string>();
   /** Who has gone in the entry that is looked at, in place of having gone before. */
   #justGone: Wait[] = [];
+  /** Who is expected since a change within it, and at whose controller it came then. */
+  readonly #justChanged = new Set<Member>();
   /** Numbers of peers that there were within it. */
   readonly #sizesBefore = new Map<string, number[]>();
   /** What counts no more when it is over, by what and who has said so. */
@@ -101,6 +109,7 @@ export class TreeRules {
     for (const takeBack of this.#takenBack.values()) takeBack();
     this.#takenBack.clear();
     this.#justGone = [];
+    this.#justChanged.clear();
     this.#sizesBefore.clear();
     this.#quorumsBefore.clear();
   }
@@ -137,6 +146,9 @@ export class TreeRules {
         return command.arrival && this.#publish(node, command.scope, command.arrival);
       case "quorum-init":
         this.#openQuorum(node, command.scope, command.barrier, command.quorum);
+        return undefined;
+      case "quorum-change":
+        this.#changeQuorum(node, command.scope, command.barrier, command.quorum);
         return undefined;
       case "quorum-wait":
         return waitOf(node, "quorum", command);
@@ -181,6 +193,7 @@ export class TreeRules {
         if (member) member.isDead = true;
       }
     } else if (command.kind === "roster-open") this.#openRoster(node, command);
+    else if (command.kind === "roster-change") this.#changeRoster(node, command);
   }
 
   // -- states ------------------------------------------------------------------------------------
@@ -224,12 +237,23 @@ export class TreeRules {
     barrier: string,
     quorum: Of<"quorum-init">["quorum"],
   ): void {
-    const percent = quorum.kind === "percent" ? quorum.percent : 0;
     const at = `${node.name} ${scope} ${barrier}`;
     const known = this.#quorums.get(at);
     const before = this.#quorumsBefore.get(at) ?? [];
     if (known !== undefined) this.#quorumsBefore.set(at, [...before, known]);
-    this.#quorums.set(at, { percent, below: new Map() });
+    this.#quorums.set(at, { size: quorum, below: new Map() });
+  }
+
+  #changeQuorum(
+    node: RuleNode,
+    scope: string,
+    barrier: string,
+    quorum: Of<"quorum-init">["quorum"],
+  ): void {
+    const at = `${node.name} ${scope} ${barrier}`;
+    const known = this.#quorums.get(at);
+    this.#openQuorum(node, scope, barrier, quorum);
+    for (const [child, key] of known?.below ?? []) this.#quorums.get(at)?.below.set(child, key);
   }
 
   #setPeers(node: RuleNode, command: PeersSet | PeerRegister): void {
@@ -275,8 +299,9 @@ export class TreeRules {
     const mayCount = [...node.waits.values(), ...this.#justGone].filter(
       (wait) => wait.node === node && isIt(wait),
     ).length;
-    const isReached = size === 0 || (mayCount > 0 && mayCount * 100 >= quorum.percent * size);
-    if (!isReached) return `: ${mayCount} of ${size} wait, for ${quorum.percent} %`;
+    if (size !== 0 && !isEnough(mayCount, size, quorum.size)) {
+      return `: ${mayCount} of ${size} wait, for ${JSON.stringify(quorum.size)}`;
+    }
     for (const child of below) {
       const said = quorum.below.get(child);
       if (said === undefined || said !== (key ?? said)) return `, and ${child} has not said so`;
@@ -292,9 +317,44 @@ export class TreeRules {
     const generation = before === undefined ? 1 : undefined;
     const crossed = before?.crossed ?? new Map<string, number>();
     const all = members.map(({ name, at = node.path }): [string, Member] => {
-      return [name, { home: at, isDead: false, hasCome: false, cameBy: "" }];
+      return [name, newMember(at, 1, true)];
     });
-    this.#rosters.set(key, { members: new Map(all), crossed, generation });
+    this.#rosters.set(key, { members: new Map(all), decided: 0, crossed, generation });
+  }
+
+  #changeRoster(node: RuleNode, { scope, barrier, add, remove }: Of<"roster-change">): void {
+    const roster = this.#rosters.get(`${scope} ${barrier}`);
+    if (roster === undefined) return;
+    for (const name of remove) roster.members.delete(name);
+    for (const { name, at = node.path } of add) {
+      const member = newMember(at, roster.decided + 1, at === node.path);
+      roster.members.set(name, member);
+      this.#justChanged.add(member);
+    }
+  }
+
+  /** A controller hears of those who come to it. */
+  #hearOfMembers(
+    node: RuleNode,
+    scope: string,
+    { barrier, key, add, remove }: Extract<TreeMessage, { kind: "roster-change" }>,
+  ): void {
+    const roster = this.#rosters.get(`${scope} ${barrier}`);
+    const generation = this.#generations.get(`${node.name} ${scope} ${barrier} ${key}`);
+    if (roster === undefined || roster.generation !== generation) return;
+    const names = [...remove, ...add.map(({ name }) => name)];
+    for (const [at, name] of names.entries()) {
+      const member = roster.members.get(name);
+      if (member?.home !== node.path) continue;
+      member.isKnown = at >= remove.length;
+      this.#justChanged.add(member);
+    }
+  }
+
+  /** It is over: who is expected since then is not in it, nor, within one entry, who may be. */
+  #decide(roster: Roster, phase: number): void {
+    roster.decided = Math.max(roster.decided, phase);
+    for (const member of this.#justChanged) member.since = Math.max(member.since, phase + 1);
   }
 
   #arrive(node: RuleNode, command: Of<"roster-arrive">, speaker: string): Wait {
@@ -331,9 +391,11 @@ export class TreeRules {
     roster.crossed.set(phase, error);
     // It may be the end of the one before that is told.
     if (roster.generation !== generation) return;
-    for (const [name, { home, isDead }] of roster.members) {
+    this.#decide(roster, part);
+    for (const [name, { home, isDead, since }] of roster.members) {
       const node = nodes.find(({ path }) => path === home);
-      if (isDead || node === undefined || this.#isThere(node, effect, name)) continue;
+      if (isDead || since > part || node === undefined || this.#isThere(node, effect, name))
+        continue;
       this.#complain("T6", `${what} is over, and ${name} does not wait at ${node.name}`);
     }
   }
@@ -368,8 +430,10 @@ export class TreeRules {
     const generation = this.#generations.get(`${node.name} ${scope} ${barrier} ${key}`);
     if (roster === undefined || roster.generation !== generation || this.#split.has(scope)) return;
     const what = `${node.name} takes phase ${phase} of roster ${scope} ${barrier} for complete`;
-    for (const [name, { home, isDead }] of roster.members) {
+    for (const [name, member] of roster.members) {
+      const { home, isDead, isKnown } = member;
       if (isDead || home !== node.path || this.#waits(node, { scope, barrier }, name)) continue;
+      if (!isKnown || this.#justChanged.has(member)) continue;
       this.#complain("T6", `${what}, and ${name} does not wait there`);
     }
   }
@@ -398,6 +462,12 @@ export class TreeRules {
         this.#generations.set(`${node.name} ${scope} ${barrier} ${key}`, generation);
         return;
       }
+      case "change":
+        this.#changeQuorum(node, scope, message.barrier, message.quorum);
+        return;
+      case "roster-change":
+        this.#hearOfMembers(node, scope, message);
+        return;
       case "reached":
       case "unreached": {
         const at = `${node.name} ${scope} ${message.barrier}`;
@@ -425,6 +495,9 @@ export class TreeRules {
     } else if (message.kind === "roster-open") {
       const roster = this.#rosters.get(`${scope} ${message.barrier}`);
       if (node.path === "/" && roster !== undefined) roster.generation = message.generation;
+    } else if (message.kind === "roster-crossed") {
+      const roster = this.#rosters.get(`${scope} ${message.barrier}`);
+      if (node.path === "/" && roster !== undefined) this.#decide(roster, message.phase);
     } else if (message.kind === "roster-complete") {
       this.#checkComplete(node, scope, message);
       const since = this.#justGone
@@ -435,6 +508,16 @@ export class TreeRules {
       this.#goneSince.set(`${node.name} ${scope} ${message.barrier}`, new Set(since));
     }
   }
+}
+
+function newMember(home: string, since: number, isKnown: boolean): Member {
+  return { home, isDead: false, hasCome: false, cameBy: "", since, isKnown };
+}
+
+/** Whether so many of so many peers are the quorum. */
+function isEnough(count: number, size: number, quorum: Quorum["size"]): boolean {
+  if (quorum.kind === "count") return count >= quorum.count;
+  return count > 0 && count * 100 >= quorum.percent * size;
 }
 
 function waitOf(
