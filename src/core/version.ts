@@ -29,9 +29,11 @@
 //      and kept its life: a join of a life that was over, which came late, left the link stuck
 //   9  of the arrivals with one key one counts, at whichever servers they are asked for
 //      (keyed-arrivals.ts); before, each server knew only what it was asked itself
+//  10  who changes the quorum of a tree hears anew from each controller below, of the quorum that
+//      it is now, that it is reached (M10); before, what had been said of the one before held
 
 /** The newest that this build can follow. */
-export const coreVersionMax = 9;
+export const coreVersionMax = 10;
 /** From here on servers speak of snapshots in the log. */
 export const snapshotsVersion = 2;
 /** From here on other barriers than quorums go over a tree of controllers. */
@@ -56,6 +58,8 @@ export const endReasonsVersion = 7;
 export const newLivesVersion = 8;
 /** From here on of the arrivals with one key one counts. */
 export const keysVersion = 9;
+/** From here on a quorum that is changed is reached anew at each controller below (M10). */
+export const requotesVersion = 10;
 
 /** The log asks for what this build does not know; nothing of the entry has left the core. */
 export class CannotFollow extends Error {

@@ -105,11 +105,11 @@ const isOrder: Check = (value) =>
   isFields(value) && orders.has(String(value["kind"])) && complaintOf(value) === undefined;
 const treeMessages: Readonly<Record<TreeMessage["kind"], Check>> = {
   init: shape({ ...about, quorum: isQuorum }),
-  change: shape({ ...about, quorum: isQuorum }),
+  change: shape({ ...about, quorum: isQuorum, changes: optional(isCount) }),
   released: shape({ ...about, error: isCount }),
   ended: shape(ending),
   initialised: shape(about),
-  reached: shape({ ...about, error: isCount }),
+  reached: shape({ ...about, error: isCount, changes: optional(isCount) }),
   unreached: shape(about),
   failed: shape(ending),
   "count-ended": shape({

@@ -80,6 +80,9 @@ interface QuorumSnapshot extends PlaceSnapshot {
   readonly isReported: boolean;
   readonly crossedError: number;
   readonly children: readonly (readonly [string, ChildProgress])[];
+  /** Absent: none, as in logs before version 10. */
+  readonly changes?: number;
+  readonly changesBelow?: readonly (readonly [string, number])[];
   readonly initTimer: number;
   readonly echoTimer: number;
 }
@@ -175,7 +178,15 @@ function captureQuorum(barrier: QuorumBarrier): QuorumSnapshot {
   const { children, initTimer, echoTimer } = barrier;
   return {
     ...{ name, generation, quorum, creator, status, isReported, crossedError },
+    ...captureChanges(barrier),
     ...{ children: [...children], initTimer, echoTimer, ...capturePlace(barrier) },
+  };
+}
+
+function captureChanges({ changes, changesBelow }: QuorumBarrier) {
+  return {
+    ...(changes === 0 ? {} : { changes }),
+    ...(changesBelow.size === 0 ? {} : { changesBelow: [...changesBelow] }),
   };
 }
 
@@ -187,6 +198,9 @@ function restoreQuorum(scope: Scope, snapshot: QuorumSnapshot, edges: EdgeTable)
   const { status, isReported, crossedError, initTimer, echoTimer } = snapshot;
   Object.assign(barrier, { status, isReported, crossedError, initTimer, echoTimer });
   for (const [child, progress] of children) barrier.children.set(child, progress);
+  const { changes = 0, changesBelow = [] } = snapshot;
+  barrier.changes = changes;
+  for (const [child, count] of changesBelow) barrier.changesBelow.set(child, count);
   scope.quorums.set(name, barrier);
 }
 
@@ -265,6 +279,9 @@ export function digestBarriers(scope: Scope, digest: Digest): void {
     const { initTimer, echoTimer, children } = barrier;
     add("quorum", name, quorum, creator, status, isReported, crossedError, initTimer, echoTimer);
     add("children", name, [...children]);
+    if (barrier.changes !== 0 || barrier.changesBelow.size > 0) {
+      add("changes", name, captureChanges(barrier));
+    }
   }
   for (const { name, rules, lastError, members } of scope.rosters.values()) {
     add("roster", name, rules, lastError, [...members.values()].map(captureMember));

@@ -43,6 +43,10 @@ export class QuorumBarrier extends PlaceState {
   status: "initialising" | "open" | "crossed" = "initialising";
   /** Whether the controller above was told that it is reached here. */
   isReported = false;
+  /** How many changes the controller above has counted; what is said of it is of after them. */
+  changes = 0;
+  /** How many each controller below was told of, where any. */
+  readonly changesBelow: Map<string, number> = new Map();
   /** The error as it was when the barrier crossed; who comes later does not change it. */
   crossedError = 0;
   readonly children: Map<string, ChildProgress> = new Map();
@@ -83,6 +87,14 @@ export class QuorumBarrier extends PlaceState {
     if (this.waiters.size < this.needed(peers)) return false;
     for (const progress of this.children.values()) if (progress !== "reached") return false;
     return true;
+  }
+
+  /** M10. Whatever it has said was of the quorum before. @returns how many changes that makes */
+  countChange(child: string): number {
+    const changes = (this.changesBelow.get(child) ?? 0) + 1;
+    this.changesBelow.set(child, changes);
+    if (this.children.get(child) === "reached") this.children.set(child, "initialised");
+    return changes;
   }
 
   /** Sub-controllers that have not got so far, in the order in which they were asked. */

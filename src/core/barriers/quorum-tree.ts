@@ -12,7 +12,7 @@ import { overLimit } from "../refusal.ts";
 import type { Scope } from "../scope.ts";
 import type { Turn } from "../turn.ts";
 import type { Common } from "./common.ts";
-import type { QuorumEnd, QuorumKind } from "./quorum.ts";
+import { type QuorumEnd, type QuorumKind, reachedOf } from "./quorum.ts";
 import type { QuorumBarrier } from "./quorum-barrier.ts";
 import type { TreeLinks } from "./tree-links.ts";
 import type { QuorumDown, QuorumUp } from "./tree-messages.ts";
@@ -71,6 +71,11 @@ export class QuorumTree {
     if (barrier === undefined) return; // W1
     switch (message.kind) {
       case "change":
+        if (message.changes !== undefined) {
+          barrier.changes = message.changes;
+          // M10. What was said of it before was said of another quorum.
+          barrier.isReported = false;
+        }
         this.#quorums.requote(barrier, message.quorum, turn);
         return;
       case "released":
@@ -99,7 +104,7 @@ export class QuorumTree {
     const { barrier: name, key } = said;
     const barrier = ofParent(scope.quorums.get(name), key);
     if (barrier?.isReported !== true) return { kind: "unreached", barrier: name, key };
-    return { ...said, error: barrier.error };
+    return reachedOf(barrier, key);
   }
 
   takeFromBelow(scope: Scope, child: string, message: QuorumUp, turn: Turn): void {
@@ -112,6 +117,7 @@ export class QuorumTree {
         barrier.children.set(child, "initialised");
         break;
       case "reached":
+        if ((message.changes ?? 0) !== (barrier.changesBelow.get(child) ?? 0)) return; // M10
         barrier.children.set(child, "reached");
         if (message.error > barrier.error) barrier.error = message.error;
         break;

@@ -13,6 +13,7 @@ import type { Refusal } from "../refusal.ts";
 import { invalid } from "../refusal.ts";
 import type { Scope } from "../scope.ts";
 import type { Turn } from "../turn.ts";
+import { requotesVersion } from "../version.ts";
 import type { QuorumChange, QuorumEcho, QuorumInit, QuorumWait } from "./commands.ts";
 import type { Common } from "./common.ts";
 import { isInteger } from "./common.ts";
@@ -22,6 +23,7 @@ import type { QuorumCreator } from "./quorum-barrier.ts";
 import { QuorumBarrier } from "./quorum-barrier.ts";
 import type { Deadline, Quorum } from "./rules.ts";
 import type { TreeLinks } from "./tree-links.ts";
+import type { QuorumUp } from "./tree-messages.ts";
 
 /** How a quorum ends, and where that was decided. */
 export interface QuorumEnd extends Failure {
@@ -118,9 +120,19 @@ export class QuorumKind {
     const { name, generation: key } = barrier;
     barrier.quorum = quorum;
     for (const child of barrier.children.keys()) {
-      this.#links.sayDown(scope, child, { kind: "change", barrier: name, key, quorum }, turn);
+      const counted = this.#countsChanges(scope, child)
+        ? { changes: barrier.countChange(child) }
+        : {};
+      const facts = { barrier: name, key, quorum, ...counted };
+      this.#links.sayDown(scope, child, { kind: "change", ...facts }, turn);
     }
     this.advance(barrier, turn);
+  }
+
+  /** M10. Both sides have to know of it. */
+  #countsChanges({ tree }: Scope, child: string): boolean {
+    const { speaks = 0 } = tree.children.get(child) ?? {};
+    return Math.min(speaks, this.#common.version()) >= requotesVersion;
   }
 
   /** B4. */
@@ -198,7 +210,7 @@ export class QuorumKind {
     if (barrier.status !== "open") return;
     const scope = this.#common.scopeOf(barrier);
     const isReached = barrier.isReached(scope.peers);
-    const { creator, name, error } = barrier;
+    const { creator, name } = barrier;
     if (creator.kind !== "parent") {
       if (isReached) this.#cross(barrier, turn);
     } else if (isReached !== barrier.isReported) {
@@ -206,7 +218,7 @@ export class QuorumKind {
       const about = { barrier: name, key: creator.key };
       this.#links.sayUp(
         scope,
-        isReached ? { kind: "reached", ...about, error } : { kind: "unreached", ...about },
+        isReached ? reachedOf(barrier, creator.key) : { kind: "unreached", ...about },
         turn,
       );
     }
@@ -383,6 +395,15 @@ function changeRefusal(barrier: QuorumBarrier | undefined, name: string): Refusa
   if (barrier.creator.kind === "parent") return invalid("it was made by the controller above");
   if (barrier.status === "crossed") return invalid("the barrier has crossed");
   return undefined;
+}
+
+/** What the controller above is told of one that is reached. */
+export function reachedOf(
+  { name: barrier, error, changes }: QuorumBarrier,
+  key: number,
+): Extract<QuorumUp, { readonly kind: "reached" }> {
+  const counted = changes === 0 ? {} : { changes };
+  return { kind: "reached", barrier, key, error, ...counted };
 }
 
 function barrierOf({ barrier }: Waiter): QuorumBarrier {

@@ -112,7 +112,8 @@ export interface CountNews {
 /** Of a quorum, from the controller above. */
 export type QuorumDown =
   | (About & { readonly kind: "init"; readonly quorum: Quorum })
-  | (About & { readonly kind: "change"; readonly quorum: Quorum })
+  /** `changes`: how many that were with this one, to a log that is of version 10 or newer. */
+  | (About & { readonly kind: "change"; readonly quorum: Quorum; readonly changes?: number })
   | (About & { readonly kind: "released"; readonly error: number })
   | (Ended & { readonly kind: "ended" });
 
@@ -204,7 +205,8 @@ export type DownMessage =
 /** Of a quorum, from a controller below. */
 export type QuorumUp =
   | (About & { readonly kind: "initialised" })
-  | (About & { readonly kind: "reached"; readonly error: number })
+  /** As it was after so many changes; absent: none that were counted. */
+  | (About & { readonly kind: "reached"; readonly error: number; readonly changes?: number })
   | (About & { readonly kind: "unreached" })
   | (Ended & { readonly kind: "failed" });
 

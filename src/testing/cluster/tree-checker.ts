@@ -392,18 +392,18 @@ export class TreeChecker {
   }
 
   #said(node: Node, link: Link, number: number, message: TreeMessage): void {
-    const { scope } = link;
+    const { scope, peer: to } = link;
     if (message.kind === "report") {
       for (const each of message.counts) this.#counts.said(node, scope, number, each);
       return;
     }
-    this.#rules.said(node, { scope, message }, this.#metBelow(node, scope));
+    this.#rules.said(node, { scope, to, message }, this.#metBelow(node, scope));
   }
 
   /** M7. What may have been taken back since it was said holds when it is said again. */
-  #saidAgain(node: Node, { scope }: Link, message: TreeMessage): void {
+  #saidAgain(node: Node, { scope, peer: to }: Link, message: TreeMessage): void {
     if (message.kind !== "reached" && message.kind !== "roster-complete") return;
-    this.#rules.said(node, { scope, message }, this.#metBelow(node, scope));
+    this.#rules.said(node, { scope, to, message }, this.#metBelow(node, scope));
   }
 
   /** Those below whose word is needed, whatever of the entry came first. */

@@ -60,9 +60,21 @@ interface Roster {
 }
 
 interface Quorum {
+  /** What the one above knows it by, where one does. */
+  readonly key: number | undefined;
+  /** What those below know it by, once they have been told. */
+  keyBelow?: number;
+  /** By controller below: how many changes it has been told of that are counted. */
+  readonly changes: Map<string, number>;
   readonly size: Of<"quorum-init">["quorum"];
   /** What those below have said last, by the number that both know it by. */
   readonly below: Map<string, number>;
+}
+
+interface SaidTo {
+  readonly scope: string;
+  readonly to: string;
+  readonly message: TreeMessage;
 }
 
 interface AboutQuorum {
@@ -236,12 +248,13 @@ export class TreeRules {
     scope: string,
     barrier: string,
     quorum: Of<"quorum-init">["quorum"],
+    key?: number,
   ): void {
     const at = `${node.name} ${scope} ${barrier}`;
     const known = this.#quorums.get(at);
     const before = this.#quorumsBefore.get(at) ?? [];
     if (known !== undefined) this.#quorumsBefore.set(at, [...before, known]);
-    this.#quorums.set(at, { size: quorum, below: new Map() });
+    this.#quorums.set(at, { size: quorum, key, below: new Map(), changes: new Map() });
   }
 
   #changeQuorum(
@@ -249,11 +262,13 @@ export class TreeRules {
     scope: string,
     barrier: string,
     quorum: Of<"quorum-init">["quorum"],
+    key?: number,
   ): void {
     const at = `${node.name} ${scope} ${barrier}`;
     const known = this.#quorums.get(at);
-    this.#openQuorum(node, scope, barrier, quorum);
-    for (const [child, key] of known?.below ?? []) this.#quorums.get(at)?.below.set(child, key);
+    if (known === undefined || known.key !== key) return;
+    this.#quorumsBefore.set(at, [...(this.#quorumsBefore.get(at) ?? []), known]);
+    this.#quorums.set(at, { ...known, size: quorum });
   }
 
   #setPeers(node: RuleNode, command: PeersSet | PeerRegister): void {
@@ -455,7 +470,7 @@ export class TreeRules {
   take(node: RuleNode, from: RuleNode, scope: string, message: TreeMessage): void {
     switch (message.kind) {
       case "init":
-        this.#openQuorum(node, scope, message.barrier, message.quorum);
+        this.#openQuorum(node, scope, message.barrier, message.quorum, message.key);
         return;
       case "roster-open": {
         const { barrier, key, generation } = message;
@@ -463,7 +478,7 @@ export class TreeRules {
         return;
       }
       case "change":
-        this.#changeQuorum(node, scope, message.barrier, message.quorum);
+        this.#changeQuorum(node, scope, message.barrier, message.quorum, message.key);
         return;
       case "roster-change":
         this.#hearOfMembers(node, scope, message);
@@ -474,8 +489,11 @@ export class TreeRules {
         const said = `${at} ${from.name}`;
         // Both may be said within one entry: what is said last holds.
         this.#takenBack.delete(said);
-        if (message.kind === "reached") this.#quorums.get(at)?.below.set(from.name, message.key);
-        else this.#takenBack.set(said, () => this.#quorums.get(at)?.below.delete(from.name));
+        const quorum = this.#quorums.get(at);
+        if (message.kind === "reached") {
+          const isOfNow = (quorum?.changes.get(from.name) ?? 0) === (message.changes ?? 0);
+          if (isOfNow) quorum?.below.set(from.name, message.key);
+        } else this.#takenBack.set(said, () => this.#quorums.get(at)?.below.delete(from.name));
         return;
       }
       default:
@@ -483,18 +501,31 @@ export class TreeRules {
     }
   }
 
-  /** It says that to another one, or, of what may be taken back, says it again. */
-  said(
-    node: RuleNode,
-    { scope, message }: { readonly scope: string; readonly message: TreeMessage },
-    below: readonly string[],
+  /** Of one that is changed, what the one below has said was of the quorum before. */
+  #saidOfQuorum(
+    quorum: Quorum | undefined,
+    to: string,
+    message: Extract<TreeMessage, { kind: "init" | "change" }>,
   ): void {
+    if (quorum === undefined) return;
+    if (message.kind === "init") quorum.keyBelow = message.key;
+    else if (quorum.keyBelow === message.key && message.changes !== undefined) {
+      quorum.changes.set(to, message.changes);
+      quorum.below.delete(to);
+    }
+  }
+
+  /** It says that to another one, or, of what may be taken back, says it again. */
+  said(node: RuleNode, { scope, to, message }: SaidTo, below: readonly string[]): void {
     if (message.kind === "reached") {
       const { barrier } = message;
       this.#checkReached(node, { scope, barrier, key: undefined }, below);
     } else if (message.kind === "roster-open") {
       const roster = this.#rosters.get(`${scope} ${message.barrier}`);
       if (node.path === "/" && roster !== undefined) roster.generation = message.generation;
+    } else if (message.kind === "init" || message.kind === "change") {
+      const quorum = this.#quorums.get(`${node.name} ${scope} ${message.barrier}`);
+      this.#saidOfQuorum(quorum, to, message);
     } else if (message.kind === "roster-crossed") {
       const roster = this.#rosters.get(`${scope} ${message.barrier}`);
       if (node.path === "/" && roster !== undefined) this.#decide(roster, message.phase);
