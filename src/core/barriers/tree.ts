@@ -21,6 +21,8 @@
 //   M9. Lives of a group have no order: a join of one that is over may come after those of the
 //       next. So who forgets one life for another takes a new life of its own, at the join and
 //       before it says so: the life that was forgotten begins anew if it comes back (M3).
+//  M10. Changes of a quorum are numbered for each controller below, and what it says of one that is
+//       changed has the number: what was on its way, or had been said before, is of another quorum.
 import { assert } from "../assert.ts";
 import { treesVersion } from "../version.ts";
 import type { TreeClaim } from "./commands.ts";

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Changes of whom a barrier is for while parties wait: what is drawn, and how a program asks for it.
+// Changes of whom a barrier is for while parties wait: what is drawn, and how a program asks for
+// it.
 import type { QuorumSize } from "../../client/quorum-barrier.ts";
 import type { Session } from "../../client/session.ts";
 import type { Random } from "../../core/random.ts";

@@ -6,7 +6,7 @@
 import { describe, expect, it } from "vitest";
 import type { Command } from "../../../../src/core/command.ts";
 import { Service } from "../../../../src/core/service.ts";
-import { groupsVersion } from "../../../../src/core/version.ts";
+import { groupsVersion, requotesVersion } from "../../../../src/core/version.ts";
 import {
   CoreDriver,
   percent,
@@ -207,6 +207,63 @@ describe("a quorum over controllers", () => {
         ...[undefined, undefined, undefined, undefined],
       ]);
     }
+  });
+
+  const raised = { kind: "quorum-change", scope: "s", barrier: "b", connection: 3 } as const;
+  const raise: Command = { ...raised, quorum: percent(100) };
+
+  it("counts nothing that was said of the quorum before it was changed", () => {
+    const bench = new TreeBench(deep);
+    populate(bench, { root: 1, a: 2, b: 2, c: 2 });
+    bench.send("root", "d", quorumInit(1, percent(50)));
+    for (const name of ["a", "b", "c"]) bench.send(name, "e", quorumWait(1));
+    expect(at(bench, "root")).toBe("open a:reached");
+    bench.put("root", "d", raise);
+    bench.put("root", "e", quorumWait(1));
+    expect([words(bench.takeTold()), at(bench, "root")]).toEqual([[], "open a:initialised"]);
+    for (const name of ["a", "b"]) bench.send(name, "e", quorumWait(2));
+    expect(words(bench.takeTold())).toEqual([]);
+    expect(words(bench.send("c", "e", quorumWait(2)))).toContain("root driver crossed");
+  });
+
+  it("counts nothing of it that was on its way, and hears again where it holds", () => {
+    const bench = new TreeBench(two);
+    populate(bench, { root: 1, a: 2, b: 1 });
+    bench.send("root", "d", quorumInit(1, percent(50)));
+    bench.send("b", "e", quorumWait(1));
+    bench.put("a", "e", quorumWait(1));
+    bench.put("root", "d", raise);
+    expect(words(bench.send("root", "e", quorumWait(1)))).toEqual([]);
+    expect(at(bench, "root")).toBe("open a:initialised b:reached");
+    const back = { ...raised, quorum: percent(50) };
+    expect(words(bench.send("root", "d", back))).toContain("root driver crossed");
+  });
+
+  it("goes on with the changes that were counted from a snapshot", () => {
+    const bench = new TreeBench(two);
+    populate(bench, { root: 1, a: 2 });
+    bench.send("root", "d", quorumInit(1, percent(50)));
+    bench.send("root", "d", raise);
+    for (const name of ["root", "a"]) {
+      const { service, limits } = bench.core(name);
+      const copy = Service.restore(limits, JSON.parse(JSON.stringify(service.snapshot())));
+      expect(copy.digest()).toBe(service.digest());
+      expect(copy.snapshot()).toEqual(service.snapshot());
+    }
+  });
+
+  it.each([
+    ["root", ["root driver crossed"]],
+    ["a", ["root driver crossed"]],
+  ])("is as it was where the log of %s is of an older build", (name, crossed) => {
+    const old = new Map([[name, requotesVersion - 1]]);
+    const bench = new TreeBench([["root", "a"]], {}, old);
+    populate(bench, { root: 1, a: 2 });
+    bench.send("root", "d", quorumInit(1, percent(50)));
+    bench.send("a", "e", quorumWait(1));
+    bench.put("root", "d", raise);
+    bench.put("root", "e", quorumWait(1));
+    expect(words(bench.takeTold())).toEqual(expect.arrayContaining(crossed));
   });
 
   it("another quorum goes down, too", () => {
