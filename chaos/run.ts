@@ -44,6 +44,8 @@ export interface RunResult {
   readonly replacements: readonly string[];
   /** The longest time that the brokers took to be whole after a fault, seconds. */
   readonly recoveredSeconds: number;
+  /** Brokers whose copies did not come up by themselves, and did when they were started again. */
+  readonly restarted: readonly string[];
   /** How often each process was started. */
   readonly lives: readonly (readonly [string, number])[];
   readonly notes: readonly string[];
@@ -59,6 +61,7 @@ export class Run {
   #startedUs = 0;
   /** The longest time that the brokers took to be whole after a fault. */
   #recoveredMs = 0;
+  readonly #restarted: string[] = [];
 
   constructor(options: ChaosOptions, folder: string) {
     this.#options = options;
@@ -99,6 +102,7 @@ export class Run {
       ...verdict,
       replacements: servers.replacements,
       recoveredSeconds: this.#recoveredMs / 1_000,
+      restarted: this.#restarted,
       lives: members.map(({ name, lives }) => [name, lives]),
       notes: this.#notes,
     };
@@ -161,11 +165,11 @@ export class Run {
     try {
       await brokers.settled(recoverMs);
     } catch (error) {
-      this.#surprise(`brokers have not recovered: ${error}`);
-      await brokers.restart();
-      await brokers
-        .settled()
-        .catch((again) => this.#surprise(`brokers have not recovered by a restart: ${again}`));
+      this.#say(`brokers are not whole: ${error}`);
+      await brokers.restartBehind(recoverMs).then(
+        (restarted) => this.#restarted.push(...restarted),
+        (again) => this.#surprise(`brokers have not recovered by a restart: ${again}`),
+      );
     }
     const ms = (nowUs() - startedUs) / 1000;
     this.#recoveredMs = Math.max(this.#recoveredMs, ms);

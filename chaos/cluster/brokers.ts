@@ -16,6 +16,12 @@ const [clientPort, routePort, monitorPort] = [4222, 6222, 8222];
 const diskMiB = 3_072;
 const askMs = 1_000;
 
+/** What is wrong with a copy, and whose it is. */
+interface Behind {
+  readonly what: string;
+  readonly broker?: string;
+}
+
 export class Brokers {
   readonly members: readonly Member[];
   readonly addresses: readonly string[];
@@ -68,12 +74,25 @@ export class Brokers {
     return connect({ servers: [...this.addresses], timeout: askMs, maxReconnectAttempts: 5 });
   }
 
-  /** All of them, one by one, as their operator would when they do not get well by themselves. */
-  async restart(): Promise<void> {
-    for (const member of this.members) {
-      await member.end("SIGTERM");
+  /**
+   * Those whose copies are behind, one by one, each when the one before it is well again, as their
+   * operator has to: NATS 2.9 may have cut off on a full disk what a broker knew of which streams
+   * there are. The others tell it, as long as they are there; begun together with them it may lead,
+   * and then all streams are gone.
+   *
+   * @returns whom that was
+   * @throws Error when they are not whole even then
+   */
+  async restartBehind(limitMs: number): Promise<readonly string[]> {
+    const behind = await this.#behind().catch(() => []);
+    const ill = this.members.filter(({ name }) => behind.some(({ broker }) => broker === name));
+    for (const member of ill) {
+      await member.end("SIGKILL");
       member.start();
+      await this.settled(limitMs);
     }
+    if (ill.length === 0) await this.settled(limitMs);
+    return ill.map(({ name }) => name);
   }
 
   /** Which of them leads the log's stream, undefined when nobody says so. */
@@ -114,33 +133,35 @@ export class Brokers {
 
   /** Every copy of every stream is there and up to date again. */
   async settled(limitMs = 120_000): Promise<void> {
-    let behind: readonly string[] = [];
+    let behind: readonly Behind[] = [];
     const isSo = async (): Promise<boolean> => {
       behind = await this.#behind();
       return behind.length === 0;
     };
     await until("every copy of the log is up to date", isSo, limitMs).catch((error: Error) => {
-      throw new Error(`${error.message} (${behind.join(", ")})`);
+      throw new Error(`${error.message} (${behind.map(({ what }) => what).join(", ")})`);
     });
   }
 
   /** What is wrong with the copies, as who leads each stream sees it. */
-  async #behind(): Promise<readonly string[]> {
+  async #behind(): Promise<readonly Behind[]> {
     const connection = await this.connect();
     try {
       const { streams } = await jetstreamManager(connection, { timeout: askMs });
-      const [names, behind]: [string[], string[]] = [[], []];
+      const [names, behind]: [string[], Behind[]] = [[], []];
       for await (const name of streams.names()) names.push(name);
       for (const name of names) {
         const { cluster } = await streams.info(name);
         const replicas = cluster?.replicas ?? [];
-        if (cluster?.leader === undefined) behind.push(`nobody leads ${name}`);
-        if (replicas.length !== 2) behind.push(`${name} has ${replicas.length + 1} copies`);
+        if (cluster?.leader === undefined) behind.push({ what: `nobody leads ${name}` });
+        if (replicas.length !== 2) {
+          behind.push({ what: `${name} has ${replicas.length + 1} copies` });
+        }
         for (const { name: broker, current, offline } of replicas) {
-          if (!current || offline) behind.push(`${name} at ${broker}`);
+          if (!current || offline) behind.push({ what: `${name} at ${broker}`, broker });
         }
       }
-      return names.length === 0 ? ["no stream"] : behind;
+      return names.length === 0 ? [{ what: "no stream" }] : behind;
     } finally {
       await connection.close();
     }
