@@ -32,7 +32,7 @@ export function describeReport(result: RunResult): string {
     ...eventRows(verdict.events),
     `| servers that found an entry replaced in the brokers, and were started again | ${result.replacements.length} |`,
     `| longest time until the brokers were whole after a fault | ${round(result.recoveredSeconds)} s |`,
-    `| brokers that were not whole in a minute, and were when they were started once more | ${result.restarted.length} |`,
+    `| starts of brokers that were not whole in a minute, until they were | ${result.restarted.length} |`,
     `| entries of the log | ${entries} |`,
     `| waits told that the log was away, and resumed | ${verdict.aways} |`,
     ...httpRows(verdict.http),

@@ -44,7 +44,7 @@ export interface RunResult {
   readonly replacements: readonly string[];
   /** The longest time that the brokers took to be whole after a fault, seconds. */
   readonly recoveredSeconds: number;
-  /** Brokers whose copies did not come up by themselves, and did when they were started again. */
+  /** Brokers whose copies did not come up by themselves, as often as each was started again. */
   readonly restarted: readonly string[];
   /** How often each process was started. */
   readonly lives: readonly (readonly [string, number])[];
@@ -166,7 +166,7 @@ export class Run {
       await brokers.settled(recoverMs);
     } catch (error) {
       this.#say(`brokers are not whole: ${error}`);
-      await brokers.restartBehind(recoverMs).then(
+      await brokers.restartBehind().then(
         (restarted) => this.#restarted.push(...restarted),
         (again) => this.#surprise(`brokers have not recovered by a restart: ${again}`),
       );

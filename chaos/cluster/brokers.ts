@@ -15,6 +15,8 @@ const [clientPort, routePort, monitorPort] = [4222, 6222, 8222];
 /** Room of a store, MiB. */
 const diskMiB = 3_072;
 const askMs = 1_000;
+/** Who was started is well by then, or is started again, so often. */
+const [startMs, startsMax] = [20_000, 5];
 
 /** What is wrong with a copy, and whose it is. */
 interface Behind {
@@ -77,22 +79,30 @@ export class Brokers {
   /**
    * Those whose copies are behind, one by one, each when the one before it is well again, as their
    * operator has to: NATS 2.9 may have cut off on a full disk what a broker knew of which streams
-   * there are. The others tell it, as long as they are there; begun together with them it may lead,
-   * and then all streams are gone.
+   * there are, and of each stream. The others tell it, which may take several starts, as long as
+   * they are there; begun together with them it may lead, and then all streams are gone.
    *
-   * @returns whom that was
+   * @returns whom that was, so often as it was started
    * @throws Error when they are not whole even then
    */
-  async restartBehind(limitMs: number): Promise<readonly string[]> {
+  async restartBehind(): Promise<readonly string[]> {
     const behind = await this.#behind().catch(() => []);
     const ill = this.members.filter(({ name }) => behind.some(({ broker }) => broker === name));
+    const started: string[] = [];
     for (const member of ill) {
-      await member.end("SIGKILL");
-      member.start();
-      await this.settled(limitMs);
+      let isWell = false;
+      for (let starts = 0; starts < startsMax && !isWell; starts += 1) {
+        await member.end("SIGKILL");
+        member.start();
+        started.push(member.name);
+        isWell = await this.settled(startMs).then(
+          () => true,
+          () => false,
+        );
+      }
     }
-    if (ill.length === 0) await this.settled(limitMs);
-    return ill.map(({ name }) => name);
+    await this.settled(startMs);
+    return started;
   }
 
   /** Which of them leads the log's stream, undefined when nobody says so. */
