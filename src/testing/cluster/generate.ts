@@ -80,6 +80,8 @@ class Drawer {
   readonly #ofUplinks: Random;
   /** Of requests that are asked for again, likewise. */
   readonly #ofIds: Random;
+  /** At controllers of a tree, likewise. */
+  readonly #ofTreeIds: Random;
   /** Of changes of whom a barrier is for, likewise. */
   readonly #ofChanges: Random;
   readonly #servers: number;
@@ -97,6 +99,7 @@ class Drawer {
     this.#ofTrees = new Random(seed ^ 0x7ee5);
     this.#ofUplinks = new Random(seed ^ 0x0b1c);
     this.#ofIds = new Random(seed ^ 0x1d1d1);
+    this.#ofTreeIds = new Random(seed ^ 0x7ee1d);
     this.#ofChanges = new Random(seed ^ 0xc4a9e);
     this.#servers = servers;
     this.#faults = faults;
@@ -237,9 +240,9 @@ class Drawer {
 
   /** Whether it has an id, and where it is asked for again. */
   #drawAgain(door: DoorName): Pick<AskStep, "again"> {
-    const random = this.#ofIds;
-    // Who judges a tree takes each request of a log for one that counts.
-    if (door !== "http" || (this.#faults.trees ?? 0) > 0 || !random.chance(idChance)) return {};
+    const isTree = (this.#faults.trees ?? 0) > 0;
+    const random = isTree ? this.#ofTreeIds : this.#ofIds;
+    if (door !== "http" || !random.chance(idChance)) return {};
     const server = random.pick([0, 1, 1, 2]);
     const patience = random.chance(0.4) ? { patienceMs: random.below(4_000) } : {};
     return { again: { server, ...patience } };

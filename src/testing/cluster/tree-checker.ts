@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Judges what the controllers of a tree decide together, by their logs and by what each says of its
 // own: who has come and left, what was said over the links and what was taken of it. No code of the
-// core takes part. Counts are in tree-counts.ts, the other kinds in tree-rules.ts.
+// core takes part. Counts are in tree-counts.ts, the other kinds in tree-rules.ts, and what ids of
+// requests mean (T9) in tree-keys.ts.
 //
 //   T1. Who waits is told one end, and nobody who does not wait is told any (B2, B4).
 //   T8. Of servers of one controller the later carries the link, and each join has a number of its
@@ -16,6 +17,7 @@ import type { Limits } from "../../core/limits.ts";
 import { NaiveLives } from "../naive-lives.ts";
 import type { Speaker } from "../naive-said.ts";
 import { TreeCounts, type TreeNode } from "./tree-counts.ts";
+import { TreeKeys } from "./tree-keys.ts";
 import { TreeRules, type Wait } from "./tree-rules.ts";
 
 export interface TreeCheckerOptions {
@@ -50,6 +52,7 @@ interface Link {
 interface Node extends TreeNode {
   readonly path: string;
   readonly lives: NaiveLives;
+  readonly keys: TreeKeys;
   readonly links: Map<string, Link>;
   /** Who waits, by edge, life and connection. */
   readonly waits: Map<string, Wait>;
@@ -86,6 +89,7 @@ export class TreeChecker {
     const node = this.#nodes[index];
     if (node === undefined) return;
     node.refused = new Set(addressed.flatMap(refusalIn));
+    node.keys.begin(addressed);
     this.#rules.begin();
     node.justGone.clear();
     node.justMet.clear();
@@ -103,6 +107,7 @@ export class TreeChecker {
     for (const { edge, incarnation, effect } of addressed) {
       this.#hear(node, `${edge} ${incarnation}`, effect);
     }
+    node.keys.finishEntry();
   }
 
   finish(): void {
@@ -117,6 +122,7 @@ export class TreeChecker {
     const node: Node = {
       ...{ name, path, links: new Map(), waits: new Map(), refused: new Set(), alone: new Set() },
       ...{ justGone: new Map(), justMet: new Set() },
+      keys: new TreeKeys((text) => this.#options.complain("T9", `${name} ${text}`)),
       isTop: (scope) => ![...node.links.values()].some((one) => isAbove(one, scope)),
       lives: new NaiveLives(this.#options.limits, {
         obey: (speaker, command) => this.#obey(node, speaker, command),
@@ -128,11 +134,30 @@ export class TreeChecker {
 
   // -- what is asked for -------------------------------------------------------------------------
 
-  #obey(node: Node, { edge, life }: Speaker, command: Command): void {
+  #obey(node: Node, { edge, life }: Speaker, asked: Command): void {
     const speaker = `${edge} ${life}`;
-    const connection = "connection" in command ? command.connection : undefined;
+    const connection = "connection" in asked ? asked.connection : undefined;
     const who = `${speaker} ${connection}`;
-    if (connection !== undefined && node.refused.has(who)) return;
+    const { keys, lives } = node;
+    if (keys.isKeyed(asked, lives.version)) {
+      if (keys.isRefused(who, asked)) return;
+      const meaning = keys.ask(who, asked, lives.nowUs);
+      if (meaning.kind === "counts") this.#come(node, speaker, who, meaning.command);
+      else if (meaning.kind === "moves") this.#move(node, meaning.from, who);
+    } else if (connection === undefined || !node.refused.has(who)) {
+      this.#come(node, speaker, who, asked);
+    }
+  }
+
+  /** X1. */
+  #move(node: Node, from: string, who: string): void {
+    this.#counts.move(node, from, who);
+    const wait = node.waits.get(from);
+    node.waits.delete(from);
+    if (wait !== undefined) node.waits.set(who, wait);
+  }
+
+  #come(node: Node, speaker: string, who: string, command: Command): void {
     switch (command.kind) {
       case "count-init":
       case "count-wait":
@@ -140,6 +165,7 @@ export class TreeChecker {
         break;
       case "leave":
         this.#counts.leave(node, (one) => one === who, "left");
+        node.keys.leave((one) => one === who, node.lives.nowUs);
         this.#gone(node, who);
         return;
       case "cancel":
@@ -180,6 +206,7 @@ export class TreeChecker {
   #dies(node: Node, { edge, life }: Speaker): void {
     const speaker = `${edge} ${life}`;
     this.#counts.leave(node, (who) => who.startsWith(`${speaker} `), "left");
+    node.keys.leave((who) => who.startsWith(`${speaker} `), node.lives.nowUs);
     for (const who of [...node.waits.keys()]) {
       if (who.startsWith(`${speaker} `)) this.#gone(node, who);
     }
@@ -343,16 +370,29 @@ export class TreeChecker {
 
   #hear(node: Node, life: string, effect: EdgeEffect): void {
     switch (effect.kind) {
-      case "released":
-        if (effect.barrierKind === "count") this.#counts.told(node, life, effect);
-        this.#released(node, life, effect);
+      case "released": {
+        const isFirst = (one: number): boolean => !this.#hearAgain(node, `${life} ${one}`, effect);
+        const connections = effect.connections.filter(isFirst);
+        if (connections.length === 0) return;
+        const first = { ...effect, connections };
+        if (effect.barrierKind === "count") this.#counts.told(node, life, first);
+        this.#released(node, life, first);
+        return;
+      }
+      case "moved":
+      case "acknowledged":
+        this.#hearAgain(node, `${life} ${effect.connection}`, effect);
         return;
       case "refused":
+        this.#hearAgain(node, `${life} ${effect.connection}`, effect);
         node.waits.delete(`${life} ${effect.connection}`);
         return;
-      case "signalled":
-        this.#rules.signalled(node, effect, node.waits.get(`${life} ${effect.connection}`));
+      case "signalled": {
+        const who = `${life} ${effect.connection}`;
+        const wait = node.waits.get(who);
+        if (!this.#hearAgain(node, who, effect)) this.#rules.signalled(node, effect, wait);
         return;
+      }
       case "quorum-status":
         this.#rules.status(node, effect, this.#metBelow(node, effect.scope));
         return;
@@ -371,6 +411,11 @@ export class TreeChecker {
       default:
         return;
     }
+  }
+
+  /** T9. @returns whether it is told again only */
+  #hearAgain(node: Node, who: string, effect: EdgeEffect): boolean {
+    return node.keys.hear(who, effect, node.lives.nowUs);
   }
 
   /** T1. */

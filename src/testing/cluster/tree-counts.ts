@@ -25,7 +25,7 @@ export interface TreeNode {
 /** Somebody who has come, or what an init asks for that goes on. */
 interface Item {
   /** Edge, life and connection. */
-  readonly who: string;
+  who: string;
   readonly brings: number;
   readonly error: number;
   readonly waits: boolean;
@@ -120,6 +120,15 @@ export class TreeCounts {
       for (const item of gone) open.own.delete(item);
       if (gone.length > 0) this.#look(node, key, how);
     }
+  }
+
+  /** Who has come as the one waits as the other from now on. */
+  move(node: TreeNode, from: string, to: string): void {
+    const item = this.#items.get(`${node.name} ${from}`);
+    if (item === undefined) return;
+    this.#items.delete(`${node.name} ${from}`);
+    this.#items.set(`${node.name} ${to}`, item);
+    item.who = to;
   }
 
   /** It has said this to the one above. */
