@@ -352,6 +352,8 @@ export class TreeChecker {
    */
   #timeOut(node: Node, life: string, effect: Released, ended: readonly string[]): void {
     const { scope, barrier, barrierKind, connections, missing = [] } = effect;
+    // Whoever asks again with an id how it ended is told what was missing then.
+    if (!connections.some((one) => node.waits.has(`${life} ${one}`))) return;
     if (barrierKind === "count" && node.isTop(scope)) {
       const isGone = (who: string): boolean => ended.some((one) => who.startsWith(one));
       const should = this.#counts.missing(node, scope, barrier, isGone);

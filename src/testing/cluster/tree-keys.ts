@@ -10,6 +10,8 @@ import type { AddressedEffect, EdgeEffect, Released } from "../../core/effect.ts
 
 /** Log time for which a log knows what has become of one. */
 const keptUs = 30_000_000;
+/** So many names are told again of who was missing. */
+const missingToldAgain = 16;
 /** From this version of the log on; before, each counts. */
 const keysVersion = 9;
 
@@ -134,9 +136,10 @@ export class TreeKeys {
       if (keyed.holder === who) this.#takeBack(keyed, nowUs);
       return false;
     }
-    const end = endIn(effect);
+    const isAgain = this.#dueEnds.delete(who);
+    const end = endIn(effect, isAgain ? Number.POSITIVE_INFINITY : missingToldAgain);
     if (end === undefined) return false;
-    if (this.#dueEnds.delete(who)) {
+    if (isAgain) {
       if (keyed.end !== end) this.#differs(keyed, who, end, keyed.end ?? "nothing");
       return true;
     }
@@ -197,11 +200,13 @@ export class TreeKeys {
   }
 }
 
-function endIn(effect: EdgeEffect): string | undefined {
+/** @param namesMax of who was missing */
+function endIn(effect: EdgeEffect, namesMax: number): string | undefined {
   if (effect.kind === "acknowledged") return "acknowledged";
-  return effect.kind === "released" ? endOf(effect) : undefined;
+  return effect.kind === "released" ? endOf(effect, namesMax) : undefined;
 }
 
-function endOf({ generation, part, outcome, error }: Released): string {
-  return `${outcome} of ${generation}, part ${part ?? "-"}, error ${error}`;
+function endOf({ generation, part, outcome, error, missing }: Released, namesMax: number): string {
+  const names = missing?.slice(0, namesMax).join("; ") ?? "";
+  return `${outcome} of ${generation}, part ${part ?? "-"}, error ${error}, without [${names}]`;
 }
