@@ -22,8 +22,11 @@ import { nowUs, pause, until } from "./wait.ts";
 
 /** Operations of one party in one round, on average: what the rate is made from. */
 const operationsPerRound = 1.35;
-/** Rounds that are still played when the end is announced: nobody is past it when he hears it. */
-const roundsToEnd = 40;
+/**
+ * Rounds that are still played when the end is announced: nobody is past it when he hears it. Those
+ * of the HTTP door took seconds until then.
+ */
+const [roundsToEnd, httpRoundsToEnd] = [40, 8];
 /** Between the rounds of one of the three senders of events; a round has two on average. */
 const eventRoundMs = 400;
 /** Within this time of the last fault everybody has had every answer. */
@@ -199,9 +202,10 @@ export class Run {
   ): Promise<void> {
     this.#say("the faults are over; waiting for what is under way");
     const [longest = []] = clients.map(({ rounds }) => rounds).toSorted(byLength);
-    const lastRounds = longest.map(
-      (_, lane) => Math.max(0, ...clients.map(({ rounds }) => rounds[lane] ?? 0)) + roundsToEnd,
-    );
+    const lastRounds = longest.map((_, lane) => {
+      const latest = Math.max(0, ...clients.map(({ rounds }) => rounds[lane] ?? 0));
+      return latest + (lane < this.#options.lanes ? roundsToEnd : httpRoundsToEnd);
+    });
     for (const client of clients) client.tell(JSON.stringify(lastRounds));
     const all = Promise.all(clients.map(({ completed }) => completed));
     const timer = pause(restMs).then(() => "late" as const);
