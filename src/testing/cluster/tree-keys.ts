@@ -45,6 +45,8 @@ export class TreeKeys {
   readonly #asked = new Map<string, Keyed>();
   /** What the entry that is looked at says: to whom that it has ended, and that it was refused. */
   readonly #ended = new Set<string>();
+  /** Whose signal has its number by it: from then on it is kept as one that has been counted. */
+  readonly #numbered = new Set<string>();
   readonly #refused = new Set<string>();
   readonly #moved = new Set<string>();
   /** Who has to be told something yet, within it. */
@@ -58,13 +60,14 @@ export class TreeKeys {
 
   /** Another entry is looked at, and this is what is said of it. */
   begin(addressed: readonly AddressedEffect[]): void {
-    for (const said of [this.#ended, this.#refused, this.#moved]) said.clear();
+    for (const said of [this.#ended, this.#numbered, this.#refused, this.#moved]) said.clear();
     if (this.#asked.size === 0 && addressed.length === 0) return;
     for (const { edge, incarnation, effect } of addressed) {
       const at = `${edge} ${incarnation}`;
       if (effect.kind === "released") {
         for (const connection of effect.connections) this.#ended.add(`${at} ${connection}`);
       } else if (effect.kind === "acknowledged") this.#ended.add(`${at} ${effect.connection}`);
+      else if (effect.kind === "signalled") this.#numbered.add(`${at} ${effect.connection}`);
       else if (effect.kind === "refused") this.#refused.add(`${at} ${effect.connection}`);
       else if (effect.kind === "moved") this.#moved.add(`${at} ${effect.connection}`);
     }
@@ -94,14 +97,15 @@ export class TreeKeys {
       return { kind: "counts", command: plain as Command };
     }
     this.#asked.set(who, known);
-    const { holder } = known;
-    if (known.value !== undefined) this.#dueValues.add(who);
-    // It may have ended within this entry, before.
-    if (known.end !== undefined || (holder !== undefined && this.#ended.has(holder))) {
-      if (known.end !== "signalled") this.#dueEnds.add(who);
+    // Its number, or its end, may have come within this entry, before: else who asks now has it.
+    const isNumbered = known.holder !== undefined && this.#numbered.has(known.holder);
+    if (known.value !== undefined || isNumbered) this.#dueValues.add(who);
+    if (this.#hasEnded(known, isNumbered)) {
+      if (known.kind !== "state-signal") this.#dueEnds.add(who);
       known.untilUs = nowUs + keptUs;
       return { kind: "is-told" };
     }
+    const holder = isNumbered && known.hasLeft ? undefined : known.holder;
     known.holder = who;
     if (holder === undefined) {
       known.hasLeft = false;
@@ -166,6 +170,11 @@ export class TreeKeys {
     if (!isOver && !isLost) return known;
     this.#known.delete(name);
     return undefined;
+  }
+
+  #hasEnded({ kind, end, holder }: Keyed, isNumbered: boolean): boolean {
+    if (end !== undefined || (isNumbered && kind === "state-signal")) return true;
+    return holder !== undefined && this.#ended.has(holder);
   }
 
   #hearValue(keyed: Keyed, who: string, value: number, nowUs: number): boolean {
