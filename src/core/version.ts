@@ -31,9 +31,12 @@
 //      (keyed-arrivals.ts); before, each server knew only what it was asked itself
 //  10  who changes the quorum of a tree hears anew from each controller below, of the quorum that
 //      it is now, that it is reached (M10); before, what had been said of the one before held
+//  11  who was added to a roster at a controller below is missing until that has said otherwise, of
+//      the members and the phase that there are now, and so are all of a part that was lost (B10);
+//      before, what it had said of the members and the phase before stood
 
 /** The newest that this build can follow. */
-export const coreVersionMax = 10;
+export const coreVersionMax = 11;
 /** From here on servers speak of snapshots in the log. */
 export const snapshotsVersion = 2;
 /** From here on other barriers than quorums go over a tree of controllers. */
@@ -60,6 +63,8 @@ export const newLivesVersion = 8;
 export const keysVersion = 9;
 /** From here on a quorum that is changed is reached anew at each controller below (M10). */
 export const requotesVersion = 10;
+/** From here on what is said of who is missing from a part is of the members that it has (B10). */
+export const newMembersVersion = 11;
 
 /** The log asks for what this build does not know; nothing of the entry has left the core. */
 export class CannotFollow extends Error {

@@ -7,6 +7,7 @@ import type { Deadline, RosterRules } from "../core/barriers/rules.ts";
 import type {
   CountNews,
   CountReport,
+  RosterNews,
   StateReport,
   TreeMessage,
 } from "../core/barriers/tree-messages.ts";
@@ -95,7 +96,11 @@ const isStateReport = shape({
   ...{ barrier: isText, signals: isCount, nodes: listOf(isText) },
   wants: listOf(shape({ target: isNumber, waiting: isCount, error: isCount })),
 } satisfies Record<keyof StateReport, Check>);
-const areRosterNews = listOf(shape({ ...about, missing: listOf(isText) }));
+const areRosterNews = listOf(
+  shape({
+    ...{ ...about, missing: listOf(isText), phase: optional(isCount), changes: optional(isCount) },
+  } satisfies Record<keyof RosterNews, Check>),
+);
 const orders: ReadonlySet<string> = new Set<TreeOrder["kind"]>([
   ...(["count-change", "cancel", "fail", "cancel-all"] as const),
   ...(["roster-open", "roster-change", "roster-dead"] as const),

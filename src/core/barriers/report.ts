@@ -99,7 +99,13 @@ export function missingOfPart(roster: RosterBarrier, max: number, isCut: IsCut):
   return more === 0 ? names : [...names, `${more} more`];
 }
 
-function nameOf({ name, group }: { readonly name: string; readonly group?: string | undefined }) {
+export function nameOf({
+  name,
+  group,
+}: {
+  readonly name: string;
+  readonly group?: string | undefined;
+}): string {
   return group === undefined ? name : `${name} of ${group}`;
 }
 

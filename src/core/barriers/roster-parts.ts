@@ -5,9 +5,10 @@ import type { Refusal } from "../refusal.ts";
 import { invalid } from "../refusal.ts";
 import type { Scope } from "../scope.ts";
 import type { Turn } from "../turn.ts";
-import { treesVersion } from "../version.ts";
+import { newMembersVersion, treesVersion } from "../version.ts";
 import type { Common } from "./common.ts";
 import type { RosterMember } from "./orders.ts";
+import { nameOf } from "./report.ts";
 import type { RosterBarrier, RosterPart } from "./roster-barrier.ts";
 import type { Asker } from "./tree.ts";
 import type { TreeLinks } from "./tree-links.ts";
@@ -98,6 +99,11 @@ export class RosterParts {
       const facts = { kind: "roster-open", ...about, members: some, isWhole } as const;
       this.#links.sayDown(scope, child, facts, turn);
     }
+  }
+
+  /** Whether the log at the other end of a link, too, knows of what it is said who is missing. */
+  namesNewMembers(link: { readonly speaks: number } | undefined): boolean {
+    return Math.min(link?.speaks ?? 0, this.#common.version()) >= newMembersVersion;
   }
 
   tellDead(
@@ -198,6 +204,11 @@ export class RosterParts {
     part.changes += 1;
     if (part.state === "complete") part.state = "open";
     const scope = this.#common.scopeOf(roster.phase);
+    // They have not come, whatever was said of the others.
+    if (part.missing !== undefined && this.namesNewMembers(scope.tree.children.get(child))) {
+      const names = change.add.map(nameOf);
+      part.missing = [...part.missing.filter((name) => !names.includes(name)), ...names];
+    }
     const about = { barrier: roster.name, key: part.key };
     const message = { kind: "roster-change", ...about, ...change } as const;
     this.#links.sayDown(scope, child, message, turn);

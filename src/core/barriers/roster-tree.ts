@@ -10,6 +10,7 @@ import { unreachable } from "../assert.ts";
 import { overLimit } from "../refusal.ts";
 import type { Scope } from "../scope.ts";
 import type { Turn } from "../turn.ts";
+import { newMembersVersion } from "../version.ts";
 import type { Common } from "./common.ts";
 import { missingOfPart } from "./report.ts";
 import type { RosterKind } from "./roster.ts";
@@ -181,7 +182,7 @@ export class RosterTree {
 
   /** W7. */
   #lost(roster: RosterBarrier, child: string, reason: string, turn: Turn): void {
-    const { rosters } = this.#with;
+    const { rosters, common } = this.#with;
     const part = roster.parts.get(child);
     if (part === undefined || part.state === "lost") return;
     const { whenDead } = roster.rules;
@@ -193,6 +194,7 @@ export class RosterTree {
     }
     this.#with.parts.tellLost(roster, child, reason, turn);
     [part.state, part.reason] = ["lost", reason];
+    if (common.version() >= newMembersVersion) part.missing = undefined;
     if (whenDead === "shrink") {
       roster.parts.delete(child);
       if (rosters.isDeserted(roster, reason, turn)) return;
@@ -226,7 +228,8 @@ export class RosterTree {
 
   /** B10. For each controller below; undefined when there is no part that may need news. */
   tellNews(scope: Scope, turn: Turn): ReadonlyMap<string, readonly RosterNews[]> | undefined {
-    const { common, links } = this.#with;
+    const { common, links, parts } = this.#with;
+    const isCounted = parts.namesNewMembers(scope.tree.parent);
     const down = new Map<string, RosterNews[]>();
     const up: RosterNews[] = [];
     let isAnybody = false;
@@ -236,10 +239,12 @@ export class RosterTree {
       const { name: barrier, key } = roster;
       isAnybody ||= key !== 0 || roster.parts.size > 0;
       const missing = missingOfPart(roster, common.limits.namesInReportMax, isCut);
-      const text = JSON.stringify([roster.phase.part, missing]);
+      const { phase, changes } = roster;
+      const about = isCounted ? { phase: phase.part, changes } : {};
+      const text = JSON.stringify([phase.part, missing, ...(isCounted ? [changes] : [])]);
       if (key !== 0 && roster.told !== text && up.length < max) {
         roster.told = text;
-        up.push({ barrier, key, missing });
+        up.push({ barrier, key, missing, ...about });
       }
       const whole = key === 0 ? missing : roster.missingAbove;
       for (const [child, part] of whole === undefined ? [] : roster.parts) {
@@ -262,9 +267,14 @@ export class RosterTree {
   }
 
   #hearBelow(scope: Scope, child: string, rosters: readonly RosterNews[]): void {
-    for (const { barrier, key, missing } of rosters) {
-      const part = scope.rosters.get(barrier)?.parts.get(child);
-      if (part?.key === key) part.missing = missing;
+    for (const { barrier, key, missing, phase, changes } of rosters) {
+      const roster = scope.rosters.get(barrier);
+      const part = roster?.parts.get(child);
+      if (roster === undefined || part?.key !== key) continue;
+      // It says so anew of the phase and the members that there are now.
+      if (phase !== undefined && phase !== roster.phase.part) continue;
+      if (changes !== undefined && changes !== part.changes) continue;
+      part.missing = missing;
     }
   }
 }

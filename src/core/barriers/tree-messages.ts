@@ -182,6 +182,9 @@ export type RosterUp =
 /** Who is missing: below, or over the whole tree (B10). */
 export interface RosterNews extends About {
   readonly missing: readonly string[];
+  /** Of what it was said, between two logs of version 11 or newer: from below only. */
+  readonly phase?: number;
+  readonly changes?: number;
 }
 
 /** From the controller above. */

@@ -7,6 +7,7 @@ import { describe, expect, it } from "vitest";
 import type { RosterMember } from "../../../../src/core/barriers/commands.ts";
 import type { TreeMessage } from "../../../../src/core/barriers/tree-messages.ts";
 import type { Command, RosterOpen } from "../../../../src/core/command.ts";
+import { newMembersVersion } from "../../../../src/core/version.ts";
 import { rosterArrive, rosterOpen } from "../../../../src/testing/core-driver.ts";
 import { type Told, TreeBench } from "../../../../src/testing/tree-bench.ts";
 
@@ -315,6 +316,83 @@ it("an older build below is told of, and asked for nothing that it does not know
   expect(words(bench.send("root", "x", open([{ name: "m", at: "a" }])))).toEqual([
     "root 1 the controller a knows no rosters of a tree",
   ]);
+});
+
+describe("who is missing of members that are new (B10)", () => {
+  const change: Command = {
+    ...{ kind: "roster-change", scope: "s", barrier: "b", connection: 2 },
+    ...{ add: [{ name: "a1", at: "a" }], remove: ["a1"] },
+  };
+  const members = [{ name: "r1" }, { name: "a1", at: "a" }];
+
+  /** a1 came and is replaced by itself, which `a` has not heard yet; then r1 is out of time. */
+  function replace(isNewsLate: boolean, versions?: ReadonlyMap<string, number>): TreeBench {
+    const bench = new TreeBench([["root", "a"]], {}, versions);
+    bench.send("root", "x", open(members, { whenDead: "wait", phases: 2 }));
+    bench.put("a", "e", rosterArrive(10, "a1"));
+    bench.tick(2_000_000);
+    const late = isNewsLate ? bench.onItsWay("root", "a") : 0;
+    if (!isNewsLate) bench.settle();
+    bench.put("root", "x", change);
+    for (let left = late; left > 0; left -= 1) bench.step("root", "a");
+    bench.put("root", "e", rosterArrive(11, "r1", { timeoutUs: 100_000 }));
+    bench.tick(200_000);
+    return bench;
+  }
+
+  function missingIn(told: readonly Told[]): readonly string[] | undefined {
+    const end = told.find(({ effect }) => effect.kind === "released");
+    return end?.effect.kind === "released" ? end.effect.missing : undefined;
+  }
+
+  it.each([false, true])("is named until `a` says otherwise; its news is late: %s", (isLate) => {
+    const bench = replace(isLate);
+    expect(missingIn(bench.takeTold())).toEqual(["a1, at a"]);
+    bench.settle();
+    bench.send("a", "e", rosterArrive(12, "a1"));
+    expect(arriveAll(bench, "r1")).toContain("a 12 crossed");
+  });
+
+  it("is named no more when what `a` has to say is what it said before", () => {
+    const bench = new TreeBench([["root", "a"]]);
+    bench.send("root", "x", open([...members, { name: "a2", at: "a" }]));
+    bench.send("a", "e", rosterArrive(10, "a1"));
+    bench.pass(2_000_000);
+    const missing = () => bench.core("root").service.describe("s").barriers[0]?.missing;
+    expect(missing()).toEqual(["r1", "a2, at a"]);
+    bench.send("root", "x", change);
+    expect(missing()).toEqual(["r1", "a2, at a", "a1, at a"]);
+    bench.send("a", "e", rosterArrive(12, "a1"));
+    bench.pass(2_000_000);
+    expect(missing()).toEqual(["r1", "a2, at a"]);
+  });
+
+  it("is not of the phase before", () => {
+    const bench = new TreeBench([["root", "a"]]);
+    bench.send("root", "x", open(members, { phases: 2 }));
+    bench.send("root", "e", rosterArrive(11, "r1"));
+    bench.put("a", "e", rosterArrive(10, "a1"));
+    // It says that all of its part have come, and a second later that nobody is missing.
+    bench.tick(2_000_000);
+    while (bench.step("root", "a"));
+    const told = bench.send("root", "e", rosterArrive(12, "r1", { timeoutUs: 100_000 }));
+    expect(missingIn([...told, ...bench.pass(200_000)].slice(-1))).toEqual(["a1, at a"]);
+  });
+
+  it("is all of a part that was lost, though nobody was missing there", () => {
+    const bench = new TreeBench([["root", "a"]]);
+    bench.send("root", "x", open(members, { whenDead: "wait" }));
+    bench.send("a", "e", rosterArrive(10, "a1"));
+    bench.pass(2_000_000);
+    bench.lose("root", "a");
+    bench.send("root", "e", rosterArrive(11, "r1", { timeoutUs: 100_000 }));
+    expect(missingIn(bench.pass(200_000))?.[0]).toMatch(/^a1 \(dead: .*\), at a$/);
+  });
+
+  it.each(["root", "a"])("is as it was where the log of %s is of an older build", (name) => {
+    const bench = replace(false, new Map([[name, newMembersVersion - 1]]));
+    expect(missingIn(bench.takeTold())).toEqual([]);
+  });
 });
 
 describe("who is missing while a link is cut", () => {
