@@ -162,6 +162,16 @@ export type KeyedCommand = (CountInit | CountWait | StateCommand | QuorumWait | 
   readonly key: string;
 };
 
+/** Whether it is one of those; whatever else is asked twice is asked for twice. */
+export function mayHaveKey({ kind }: { readonly kind: string }): boolean {
+  return keyedKinds.has(kind);
+}
+
+const keyedKinds: ReadonlySet<string> = new Set<KeyedCommand["kind"]>([
+  ...(["count-init", "count-wait", "quorum-wait", "roster-arrive"] as const),
+  ...(["state-wait", "state-signal", "state-signal-and-wait"] as const),
+]);
+
 export type RosterCommand = RosterOpen | RosterArrive | RosterChange | RosterDead;
 
 /**

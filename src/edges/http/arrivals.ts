@@ -9,6 +9,7 @@
 //       the log (X1 to X3): it is kept for `keptMs` after its request has ended without its
 //       outcome, and its outcome is kept as long.
 import { createHash } from "node:crypto";
+import { mayHaveKey } from "../../core/barriers/commands.ts";
 import type { Command, ConnectionId } from "../../core/command.ts";
 import type { BarrierPageAsk, ScopeDescription } from "../../core/description.ts";
 import type {
@@ -168,7 +169,8 @@ export class Arrivals {
     if (count >= this.#options.keptMax) throw this.#options.tooMany();
     this.#lastConnection += 1;
     const connection = this.#lastConnection;
-    const command = id === undefined ? build(connection) : withKey(build(connection), id);
+    const built = build(connection);
+    const command = id !== undefined && mayHaveKey(built) ? withKey(built, id) : built;
     const scope = "scope" in command ? command.scope : "";
     // Nothing has happened then; the code leaves it open all the same (D10).
     if (id === undefined) this.expectLog(scope);

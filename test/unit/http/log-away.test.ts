@@ -187,6 +187,25 @@ describe("a wait with an id", () => {
     }
   });
 
+  it("makes nothing a second time at another server, and says that it is open there", async () => {
+    await start();
+    const second = await bench.secondDoor();
+    const init = { count: 1, id: "q" };
+    const made = { status: 200, body: { generation: 1 } };
+    expect(await post("/v1/quorums/q/init", init)).toMatchObject(made);
+    expect(await post("/v1/quorums/q/init", init)).toMatchObject(made);
+    const body = JSON.stringify(init);
+    const again = await fetch(`${second}/v1/quorums/q/init`, { method: "POST", body });
+    expect([again.status, await again.json()]).toEqual([
+      400,
+      { code: "invalid", definite: true, message: expect.stringContaining("open") },
+    ]);
+    const open = { members: ["a"], id: "r" };
+    expect((await post("/v1/rosters/r/open", open)).status).toBe(200);
+    const rest = { method: "POST", body: JSON.stringify(open) };
+    expect((await fetch(`${second}/v1/rosters/r/open`, rest)).status).toBe(400);
+  });
+
   it("V3 leaves when nobody asks for it in time", async () => {
     await start({ time: { ...httpTime, waitKeptMs: 50 } });
     const gone = new AbortController();
