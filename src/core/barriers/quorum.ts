@@ -120,6 +120,7 @@ export class QuorumKind {
     const { name, generation: key } = barrier;
     barrier.quorum = quorum;
     for (const child of barrier.children.keys()) {
+      if (this.#asksAnew(barrier, child)) continue;
       const counted = this.#countsChanges(scope, child)
         ? { changes: barrier.countChange(child) }
         : {};
@@ -127,6 +128,19 @@ export class QuorumKind {
       this.#links.sayDown(scope, child, { kind: "change", ...facts }, turn);
     }
     this.advance(barrier, turn);
+  }
+
+  /** M10. Who has never been met has not been asked yet, and is asked for what it is now. */
+  #asksAnew(quorumBarrier: QuorumBarrier, child: string): boolean {
+    if (this.#common.version() < requotesVersion) return false;
+    const link = this.#common.scopeOf(quorumBarrier).tree.children.get(child);
+    if (link?.speaks !== 0) return false;
+    const { name: barrier, generation: key, quorum } = quorumBarrier;
+    return link.revise((message) =>
+      message.kind === "init" && message.barrier === barrier && message.key === key
+        ? { ...message, quorum }
+        : undefined,
+    );
   }
 
   /** M10. Both sides have to know of it. */

@@ -76,6 +76,22 @@ export class TreeLink {
     this.outbox = this.outbox.filter((row) => row.number > number);
   }
 
+  /**
+   * Of a link that was never met, of which the other side has heard nothing.
+   *
+   * @param anew what is said in place of a message; undefined: that message
+   * @returns whether anything is
+   */
+  revise(anew: (message: TreeMessage) => TreeMessage | undefined): boolean {
+    let isAny = false;
+    this.outbox = this.outbox.map((row) => {
+      const message = anew(row.message);
+      isAny ||= message !== undefined;
+      return message === undefined ? row : { ...row, message };
+    });
+    return isAny;
+  }
+
   /** M1. @returns whether it is the next, and so to be taken. */
   takes(number: number): boolean {
     if (number !== this.lastReceived + 1) return false;

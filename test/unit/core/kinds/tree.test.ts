@@ -239,6 +239,35 @@ describe("a quorum over controllers", () => {
     expect(words(bench.send("root", "d", back))).toContain("root driver crossed");
   });
 
+  it.each([requotesVersion, requotesVersion - 1])(
+    "asks who was never met for what it is now, from version 10 on (%i)",
+    (version) => {
+      const bench = new TreeBench(two, {}, new Map([["root", version]]));
+      const core = bench.core("root");
+      const join = {
+        kind: "tree-join",
+        scope: "s",
+        name: "root",
+        peer: "c",
+        side: "child",
+      } as const;
+      core.send("x", { ...join, life: 1 });
+      core.send("d", quorumInit(1, percent(50)));
+      core.send("d", raise);
+      const { scopes } = core.service.snapshot();
+      const links = scopes.flatMap(({ tree }) => tree?.links ?? []);
+      const said = links.find(({ name }) => name === "c")?.outbox.map(({ message }) => message);
+      expect(said).toMatchObject(
+        version >= requotesVersion
+          ? [{ kind: "init", quorum: percent(100) }]
+          : [
+              { kind: "init", quorum: percent(50) },
+              { kind: "change", quorum: percent(100) },
+            ],
+      );
+    },
+  );
+
   it("goes on with the changes that were counted from a snapshot", () => {
     const bench = new TreeBench(two);
     populate(bench, { root: 1, a: 2 });
