@@ -8,6 +8,7 @@ import type { Presence } from "../effect.ts";
 import type { Barrier, Scope } from "../scope.ts";
 import type { CountBarrier } from "./count-barrier.ts";
 import type { CountShares } from "./count-shares.ts";
+import type { RosterMember } from "./orders.ts";
 import type { Place, Waiter } from "./place.ts";
 import { nameParticipant } from "./place.ts";
 import type { QuorumBarrier } from "./quorum-barrier.ts";
@@ -99,13 +100,26 @@ export function missingOfPart(roster: RosterBarrier, max: number, isCut: IsCut):
   return more === 0 ? names : [...names, `${more} more`];
 }
 
-export function nameOf({
-  name,
-  group,
-}: {
-  readonly name: string;
-  readonly group?: string | undefined;
-}): string {
+/**
+ * What was said of who is missing from a roster, as it holds behind a change: who was added has not
+ * come, whatever was said of those of that name before, and nobody waits for who was taken out.
+ */
+export function missingBehind(
+  said: readonly string[],
+  { add, remove }: { readonly add: readonly RosterMember[]; readonly remove: readonly string[] },
+  max: number,
+): readonly string[] {
+  const changed = new Set([...add.map(({ name }) => name), ...remove]);
+  const kept = said.filter((each) => !changed.has(plainName(each)));
+  return [...kept, ...add.map(nameOf)].slice(0, max);
+}
+
+/** Of `NAME`, `NAME of GROUP`, `NAME (dead: why)`, `NAME, at CONTROLLER`. */
+function plainName(said: string): string {
+  return said.replace(/(?: of | \(dead: |, at ).*$/s, "");
+}
+
+function nameOf({ name, group }: { readonly name: string; readonly group?: string | undefined }) {
   return group === undefined ? name : `${name} of ${group}`;
 }
 

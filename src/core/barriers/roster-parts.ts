@@ -8,7 +8,7 @@ import type { Turn } from "../turn.ts";
 import { newMembersVersion, treesVersion } from "../version.ts";
 import type { Common } from "./common.ts";
 import type { RosterMember } from "./orders.ts";
-import { nameOf } from "./report.ts";
+import { missingBehind } from "./report.ts";
 import type { RosterBarrier, RosterPart } from "./roster-barrier.ts";
 import type { Asker } from "./tree.ts";
 import type { TreeLinks } from "./tree-links.ts";
@@ -206,8 +206,7 @@ export class RosterParts {
     const scope = this.#common.scopeOf(roster.phase);
     // They have not come, whatever was said of the others.
     if (part.missing !== undefined && this.namesNewMembers(scope.tree.children.get(child))) {
-      const names = change.add.map(nameOf);
-      part.missing = [...part.missing.filter((name) => !names.includes(name)), ...names];
+      part.missing = missingBehind(part.missing, change, this.#common.limits.namesInReportMax);
     }
     const about = { barrier: roster.name, key: part.key };
     const message = { kind: "roster-change", ...about, ...change } as const;

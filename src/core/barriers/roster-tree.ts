@@ -12,7 +12,7 @@ import type { Scope } from "../scope.ts";
 import type { Turn } from "../turn.ts";
 import { newMembersVersion } from "../version.ts";
 import type { Common } from "./common.ts";
-import { missingOfPart } from "./report.ts";
+import { missingBehind, missingOfPart } from "./report.ts";
 import type { RosterKind } from "./roster.ts";
 import type { RosterBarrier, RosterPart } from "./roster-barrier.ts";
 import { completeOf, type RosterParts } from "./roster-parts.ts";
@@ -36,7 +36,7 @@ export class RosterTree {
   }
 
   takeFromAbove(scope: Scope, message: RosterDown, turn: Turn): void {
-    const { rosters } = this.#with;
+    const { rosters, parts, common } = this.#with;
     if (message.kind === "roster-open") {
       this.#open(scope, message, turn);
       return;
@@ -52,6 +52,10 @@ export class RosterTree {
         roster.changes += 1;
         // What was said of it before was said of others.
         roster.isReported = false;
+        if (roster.missingAbove !== undefined && parts.namesNewMembers(scope.tree.parent)) {
+          const { namesInReportMax: max } = common.limits;
+          roster.missingAbove = missingBehind(roster.missingAbove, message, max);
+        }
         rosters.exchange(roster, message, turn);
         return;
       case "roster-crossed":

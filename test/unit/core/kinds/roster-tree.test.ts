@@ -5,6 +5,7 @@
 // test/property/roster-tree-model.test.ts.
 import { describe, expect, it } from "vitest";
 import type { RosterMember } from "../../../../src/core/barriers/commands.ts";
+import { missingBehind } from "../../../../src/core/barriers/report.ts";
 import type { TreeMessage } from "../../../../src/core/barriers/tree-messages.ts";
 import type { Command, RosterOpen } from "../../../../src/core/command.ts";
 import { newMembersVersion } from "../../../../src/core/version.ts";
@@ -365,6 +366,26 @@ describe("who is missing of members that are new (B10)", () => {
     bench.send("a", "e", rosterArrive(12, "a1"));
     bench.pass(2_000_000);
     expect(missing()).toEqual(["r1", "a2, at a"]);
+  });
+
+  it("is known at once where the change was taken, to who is out of time before the next news", () => {
+    const bench = new TreeBench([["root", "a"]]);
+    bench.send("root", "x", open([...members, { name: "a2", at: "a" }], { whenDead: "wait" }));
+    bench.send("a", "e", rosterArrive(10, "a1"));
+    bench.pass(3_000_000);
+    const add = [{ name: "a3", at: "a" }];
+    bench.send("root", "x", { ...change, add, remove: ["a2"] });
+    bench.send("a", "e", { kind: "leave", connection: 10 });
+    bench.put("a", "e", rosterArrive(11, "a1", { timeoutUs: 10_000 }));
+    bench.tick(20_000);
+    expect(missingIn(bench.takeTold())).toEqual(["r1", "a3"]);
+  });
+
+  it("names who was dead and is new once, nobody who was taken out, and no more than are named", () => {
+    const said = ["x (dead: gone), at a", "y of g, at a", "z, at a", "xy, at a"];
+    const change = { add: [{ name: "x", group: "g" }], remove: ["z", "y"] };
+    expect(missingBehind(said, change, 100)).toEqual(["xy, at a", "x of g"]);
+    expect(missingBehind(said, change, 1)).toEqual(["xy, at a"]);
   });
 
   it("is not of the phase before", () => {
