@@ -29,17 +29,18 @@ case $entry in
 esac
 # With fewer open files Node ends with a stack trace, and a server does when it opens its doors, or
 # makes no snapshots: one with a log in a file needs 40 before anybody comes. No redirection here:
-# it would need one more. A limit that is no number is none.
+# it would need one more. Node raises its limit as far as it may, which is what counts; a limit that
+# is no number is none.
 case ${entry##*/}:${1-} in
   muster.js:serve) files=64 ;;
   *) files=24 ;;
 esac
-limit=$(ulimit -n)
+limit=$(ulimit -Hn)
 case $limit in
-  *[!0-9]*) ;;
+  '' | *[!0-9]*) ;;
   *)
     [ "$limit" -ge $files ] ||
-      refuse "$files open files are needed, and $limit are allowed; raise the limit (ulimit -n)"
+      refuse "$files open files are needed, and $limit are allowed; raise the limit (ulimit -Hn)"
     ;;
 esac
 # Who waits at a server is there for longer than a young space of the usual size (1 MB at first)

@@ -56,14 +56,14 @@ it.each([
   ["emulab-syncd.js", "-d", 24],
 ])("%s %s is not started with fewer open files than %i", (program, command, needed) => {
   const start = (allowed: number) => {
-    const script = `ulimit -n ${allowed}; root=$0; entry=$0/${program}; . ${launcher}`;
+    const script = `ulimit -Sn 14; ulimit -Hn ${allowed}; root=$0; entry=$0/${program}; . ${launcher}`;
     const { status, stdout, stderr } = spawnSync("/bin/sh", ["-c", script, root, command], {
       encoding: "utf8",
     });
     return { status, isStarted: stdout !== "", stderr };
   };
   for (const allowed of [14, needed - 1]) {
-    const advice = "raise the limit (ulimit -n)";
+    const advice = "raise the limit (ulimit -Hn)";
     const stderr = expect.stringMatching(/^\S*: [^\n]*\n$/);
     const refused = start(allowed);
     expect(refused).toEqual({ status: 69, isStarted: false, stderr });
