@@ -30,9 +30,10 @@ export function warnOfOldVersion(
         logger.log("warn", `${now}: an id of an HTTP request holds at all servers now`);
       return;
     }
+    if (hasWarned) return;
     const old = facts.serversBefore(keysVersion);
     // None when the entry that raises the log is on its way.
-    if (hasWarned || old.length === 0) return;
+    if (old.length === 0) return;
     hasWarned = true;
     const names = old.map((name) => name.replace(/^server\//, "")).join(", ");
     const why = `the log is of version ${version} until no server of an older build lives (${names})`;
