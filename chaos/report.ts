@@ -65,7 +65,7 @@ export function describeReport(result: RunResult): string {
 function httpRows({ answered, agains, forgotten, unanswered }: HttpVerdict): readonly string[] {
   return [
     `| operations of the HTTP door that were answered | ${answered} |`,
-    `| requests with an id that were asked again at another server | ${agains} |`,
+    `| times that requests with an id were asked again, at the next server | ${agains} |`,
     `| operations asked again later than an id is known | ${forgotten} |`,
     `| publications at the HTTP door that were not answered | ${unanswered} |`,
   ];

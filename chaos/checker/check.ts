@@ -45,6 +45,7 @@ export function check(histories: Histories, record?: Record): Verdict {
     ...checkTopics(operations, readers),
     ...checkElections(operations),
     ...checkRest(operations),
+    ...checkPatience(operations),
     ...events.violations,
     ...(record?.check(places) ?? []),
   ];
@@ -71,6 +72,23 @@ function httpVerdict(operations: readonly Operation[]): HttpVerdict {
     forgotten: own.filter(({ isForgotten }) => isForgotten).length,
     unanswered: own.filter(({ code }) => code === "unanswered").length,
   };
+}
+
+/** What waits for nobody is answered so soon, whatever fault it meets: they last for seconds. */
+const patienceUs = 120_000_000;
+const impatient: ReadonlySet<Operation["asked"]["kind"]> = new Set([
+  ...(["count-init", "quorum-init", "roster-open", "signal", "publish", "peers"] as const),
+]);
+
+function checkPatience(operations: readonly Operation[]): readonly Violation[] {
+  const late = operations.filter(
+    ({ asked, askUs, endUs = askUs }) => impatient.has(asked.kind) && endUs - askUs > patienceUs,
+  );
+  return late.map(({ asked, scope, name, party, askUs, endUs = askUs }) => {
+    const seconds = Math.round((endUs - askUs) / 1e6);
+    const text = `${party} had its answer to ${asked.kind} after ${seconds} s`;
+    return violation("late", `${scope} ${name}`, text);
+  });
 }
 
 /** What has no place: that it was answered well. */

@@ -22,6 +22,8 @@ export type ViolationKind =
   | "two-leaders"
   /** A session ended that nobody had ended, or did not come to an end. */
   | "session"
+  /** An answer that came later than any fault lasts, to who waits for nobody. */
+  | "late"
   /** An answer that no fault explains. */
   | "refused"
   /** A process ended by itself, or a server that is whole does not become ready. */

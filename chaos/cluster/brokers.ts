@@ -95,10 +95,7 @@ export class Brokers {
         await member.end("SIGKILL");
         member.start();
         started.push(member.name);
-        isWell = await this.settled(startMs).then(
-          () => true,
-          () => false,
-        );
+        isWell = await this.#isWhole(member.name);
       }
     }
     await this.settled(startMs);
@@ -151,6 +148,16 @@ export class Brokers {
     await until("every copy of the log is up to date", isSo, limitMs).catch((error: Error) => {
       throw new Error(`${error.message} (${behind.map(({ what }) => what).join(", ")})`);
     });
+  }
+
+  /** Whether all copies of one are up to date in time; those of others may be behind. */
+  #isWhole(broker: string): Promise<boolean> {
+    const isSo = async (): Promise<boolean> =>
+      (await this.#behind()).every((each) => each.broker !== broker);
+    return until(`the copies at ${broker} are up to date`, isSo, startMs).then(
+      () => true,
+      () => false,
+    );
   }
 
   /** What is wrong with the copies, as who leads each stream sees it. */

@@ -188,7 +188,8 @@ export class HttpParty {
       const url = urls[tries % urls.length] ?? "";
       const reply = await askDoor(url, { method: "POST", path: this.#path(path), body });
       // Other servers know no id of it, and say that it is open already.
-      const isOpen = asked.kind === "quorum-init" && tries > 0 && reply.status === 400;
+      const isMade = /is open already/.test(String(reply.body["message"]));
+      const isOpen = asked.kind === "quorum-init" && tries > 0 && isMade;
       if (!againStatuses.includes(reply.status)) {
         history.end(id, isOpen ? "ok" : codeOf(reply), answerOf(reply));
         return;

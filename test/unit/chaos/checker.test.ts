@@ -203,6 +203,7 @@ const planted: readonly (readonly [string, ViolationKind, (history: History) => 
     },
   ],
   ["a session that never ended", "session", (h) => void h.get("session")?.pop()],
+  ["an answer after minutes to who waits for nobody", "late", at("quorum", 121_000_000)],
   ["an answer that is an error", "refused", code("wait-a", "cancelled")],
   ["an election that is refused", "refused", code("lead-b", "limit")],
   ["an opening that is refused", "refused", code("roster", "invalid")],
