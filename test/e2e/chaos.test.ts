@@ -40,7 +40,9 @@ async function keepsPromises(): Promise<void> {
   expect(figure("operations that were answered")).toBeGreaterThan(200);
   expect(figure("events that fired")).toBeGreaterThan(20);
   expect(figure("operations of the HTTP door that were answered")).toBeGreaterThan(50);
-  expect(figure("times that requests with an id were asked again, at the next server")).toBeGreaterThan(5);
+  expect(
+    figure("times that requests with an id were asked again, at the next server"),
+  ).toBeGreaterThan(5);
   expect(figure("operations asked again later than an id is known")).toBe(0);
   expect(figure("faults injected")).toBeGreaterThan(5);
 }
