@@ -9,8 +9,7 @@
 //       the log (X1 to X3): it is kept for `keptMs` after its request has ended without its
 //       outcome, and its outcome is kept as long.
 import { createHash } from "node:crypto";
-import { mayHaveKey } from "../../core/barriers/commands.ts";
-import type { Command, ConnectionId } from "../../core/command.ts";
+import { type Command, type ConnectionId, mayHaveKey } from "../../core/command.ts";
 import type { BarrierPageAsk, ScopeDescription } from "../../core/description.ts";
 import type {
   Acknowledged,
