@@ -6,8 +6,8 @@
 import type { Answer, Asked } from "../history.ts";
 import { hashOf } from "../random.ts";
 import { pause } from "../wait.ts";
-import type { HistoryFile } from "./history-file.ts";
 import { askDoor, type Reply } from "./http-door.ts";
+import type { LanePlace } from "./lane-place.ts";
 import { errorOf, type HttpRoundKind, httpRoundKind } from "./rounds.ts";
 
 /** The latest comes so much later than the first, while faults are injected. */
@@ -20,22 +20,12 @@ const crossingsPerName = 3;
 const againStatuses: readonly (number | undefined)[] = [undefined, 410, 503];
 const topic = "news";
 
-export interface HttpPartyOptions {
-  /** Its own server first. */
-  readonly urls: readonly string[];
-  readonly history: HistoryFile;
-  readonly seed: number;
-  readonly lane: number;
-  readonly party: number;
-  readonly parties: number;
-}
-
 export class HttpParty {
   /** The round it is in. */
   round = 0;
   /** The last that it plays. */
   lastRound: number = Number.POSITIVE_INFINITY;
-  readonly #options: HttpPartyOptions;
+  readonly #options: LanePlace;
   readonly #name: string;
   readonly #scope: string;
   readonly #reader: number;
@@ -44,7 +34,7 @@ export class HttpParty {
   /** The last of which its publisher was told the number. */
   #published = 0;
 
-  constructor(options: HttpPartyOptions) {
+  constructor(options: LanePlace) {
     this.#options = options;
     this.#name = `h${options.party}`;
     this.#scope = `chaos/http-${options.lane}`;

@@ -12,7 +12,7 @@ import type {
 } from "../../src/client/index.ts";
 import type { Answer, Asked } from "../history.ts";
 import { nowUs, pause } from "../wait.ts";
-import type { HistoryFile } from "./history-file.ts";
+import type { LanePlace } from "./lane-place.ts";
 import { errorOf, type RoundKind, roundKind } from "./rounds.ts";
 
 /** Longer than any fault: a session that is lost within it has been lost for nothing. */
@@ -26,20 +26,13 @@ const topic = "news";
 /** Messages that a second reader of a topic reads again. */
 const replayMessages = 16;
 
-export interface PartyOptions {
+export interface PartyOptions extends LanePlace {
   readonly connect: (
     urls: readonly string[],
     options: { scope: string; name: string; leaseMs: number; connectTimeoutMs: number } & {
       onEnd: (error: MusterError) => void;
     },
   ) => Promise<Session>;
-  readonly urls: readonly string[];
-  readonly history: HistoryFile;
-  readonly seed: number;
-  readonly lane: number;
-  /** Which of the parties of the lane; 0 opens what has to be opened. */
-  readonly party: number;
-  readonly parties: number;
   readonly roundMs: number;
 }
 

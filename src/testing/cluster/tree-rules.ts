@@ -251,10 +251,7 @@ export class TreeRules {
     key?: number,
   ): void {
     const at = `${node.name} ${scope} ${barrier}`;
-    const known = this.#quorums.get(at);
-    const before = this.#quorumsBefore.get(at) ?? [];
-    if (known !== undefined) this.#quorumsBefore.set(at, [...before, known]);
-    this.#quorums.set(at, { size: quorum, key, below: new Map(), changes: new Map() });
+    this.#replaceQuorum(at, { size: quorum, key, below: new Map(), changes: new Map() });
   }
 
   #changeQuorum(
@@ -267,8 +264,14 @@ export class TreeRules {
     const at = `${node.name} ${scope} ${barrier}`;
     const known = this.#quorums.get(at);
     if (known === undefined || known.key !== key) return;
-    this.#quorumsBefore.set(at, [...(this.#quorumsBefore.get(at) ?? []), known]);
-    this.#quorums.set(at, { ...known, size: quorum });
+    this.#replaceQuorum(at, { ...known, size: quorum });
+  }
+
+  #replaceQuorum(at: string, quorum: Quorum): void {
+    const known = this.#quorums.get(at);
+    const before = this.#quorumsBefore.get(at) ?? [];
+    if (known !== undefined) this.#quorumsBefore.set(at, [...before, known]);
+    this.#quorums.set(at, quorum);
   }
 
   #setPeers(node: RuleNode, command: PeersSet | PeerRegister): void {
