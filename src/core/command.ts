@@ -25,7 +25,7 @@ export type {
   StateWait,
   TreeCommand,
 } from "./barriers/commands.ts";
-export { mayHaveKey } from "./barriers/commands.ts";
+export { keyFieldOf } from "./barriers/commands.ts";
 export type { Deadline, Quorum, RosterRules } from "./barriers/rules.ts";
 export type { ConnectionId, Participant } from "./participant.ts";
 

@@ -34,9 +34,11 @@
 //  11  who was added to a roster at a controller below is missing until that has said otherwise, of
 //      the members and the phase that there are now, and so are all of a part that was lost (B10);
 //      before, what it had said of the members and the phase before stood
+//  12  of the requests with one key that make a quorum or a roster one counts (X5); before, each
+//      did, also one that came when the barrier was over
 
 /** The newest that this build can follow. */
-export const coreVersionMax = 11;
+export const coreVersionMax = 12;
 /** From here on servers speak of snapshots in the log. */
 export const snapshotsVersion = 2;
 /** From here on other barriers than quorums go over a tree of controllers. */
@@ -65,6 +67,8 @@ export const keysVersion = 9;
 export const requotesVersion = 10;
 /** From here on what is said of who is missing from a part is of the members that it has (B10). */
 export const newMembersVersion = 11;
+/** From here on of those with one key that make a quorum or a roster one counts. */
+export const makesVersion = 12;
 
 /** The log asks for what this build does not know; nothing of the entry has left the core. */
 export class CannotFollow extends Error {

@@ -214,7 +214,7 @@ const commandChecks: Readonly<Record<Exclude<Command["kind"], HostCommand>, Shap
   "state-signal-and-wait": shape({ ...arrival, target: isAmount }),
   "quorum-init": shape({
     ...{ ...place, who: isParticipant, quorum: isQuorum, echo: oneOf("automatic", "explicit") },
-    deadline: optional(isDeadline),
+    ...{ deadline: optional(isDeadline), once: isAbsent },
   }),
   "quorum-wait": shape(arrival),
   "quorum-echo": shape(place),
@@ -222,7 +222,10 @@ const commandChecks: Readonly<Record<Exclude<Command["kind"], HostCommand>, Shap
   "peer-register": shape(peer),
   "peer-deregister": shape(peer),
   "peers-set": shape({ scope: isText, connection: isCount, count: isAmount }),
-  "roster-open": shape({ ...place, who: isParticipant, members: areMembers, rules: areRules }),
+  "roster-open": shape({
+    ...{ ...place, who: isParticipant, members: areMembers, rules: areRules },
+    once: isAbsent,
+  }),
   "roster-arrive": shape({ ...arrival, phase: optional(isAmount) }),
   "roster-change": shape({ ...place, add: areMembers, remove: listOf(isText) }),
   "roster-dead": shape({

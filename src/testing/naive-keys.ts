@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What a key means that is asked for again (X1 to X4), told from the list of all that has happened
+// What a key means that is asked for again (X1 to X5), told from the list of all that has happened
 // to it: who has asked for it, what they were told, and that they have gone. Nothing else is kept;
 // who waits, which number its signal has and how it has ended are read out of that list each time.
 import type { Command } from "../core/command.ts";
@@ -23,9 +23,12 @@ export interface NaiveKeyed {
 }
 
 type Effect = NaiveSaid["effect"];
-type KeyedAsk = Extract<Command, { barrier: string; connection: number; who: unknown }> & {
+type Ask = Extract<Command, { barrier: string; connection: number; who: unknown }>;
+/** With its key. */
+interface KeyedAsk {
   readonly key: string;
-};
+  readonly plain: Ask;
+}
 
 type What =
   | { readonly what: "asked"; readonly by: Asker }
@@ -63,16 +66,18 @@ export class NaiveKeys {
     this.#port = port;
   }
 
-  /** Whether the command has a key, and is of this kind. */
-  isKeyed(command: Command): command is KeyedAsk {
-    const hasKey = "key" in command && typeof command.key === "string";
-    return hasKey && command.kind.startsWith(`${this.#port.keyed.kind}-`);
+  /** The command and its key, if it is of this kind and has one that counts in such a log. */
+  keyed(command: Command, version: number): KeyedAsk | undefined {
+    if (!command.kind.startsWith(`${this.#port.keyed.kind}-`)) return undefined;
+    const { key, once, ...plain } = command as Ask & { key?: string; once?: string };
+    if (once !== undefined && version >= 12) return { key: once, plain };
+    return key !== undefined && version >= 9 ? { key, plain } : undefined;
   }
 
-  ask(speaker: Speaker, command: KeyedAsk): void {
+  ask(speaker: Speaker, { key, plain: command }: KeyedAsk): void {
     const nowUs = this.#port.nowUs();
     this.#stories = this.#stories.filter((story) => isKnown(story, nowUs));
-    const { scope, key, kind, barrier, connection } = command;
+    const { scope, kind, barrier, connection } = command;
     const by = { edge: speaker.edge, life: speaker.life, connection };
     const known = this.#stories.find((story) => story.scope === scope && story.key === key);
     const isOther = known !== undefined && (known.kind !== kind || known.barrier !== barrier);
@@ -98,7 +103,11 @@ export class NaiveKeys {
     } else if (effect.kind === "signalled") {
       const { connection } = effect;
       this.#add(this.#heldBy({ edge, life, connection }), { what: "told", effect });
-    } else if (effect.kind === "refused" || effect.kind === "acknowledged") {
+    } else if (
+      effect.kind === "refused" ||
+      effect.kind === "acknowledged" ||
+      effect.kind === "quorum-status"
+    ) {
       // An answer to what was asked just now, whatever else its connection waits for.
       const asker = this.#asked && holderOf(this.#asked);
       const { connection } = effect;
@@ -123,10 +132,9 @@ export class NaiveKeys {
     this.#stories = this.#stories.filter((story) => story.scope !== scope);
   }
 
-  #askFor(story: Story, by: Asker, command: KeyedAsk): void {
+  #askFor(story: Story, by: Asker, command: Ask): void {
     const { obey, tell, keyed } = this.#port;
     const { connection } = by;
-    const { key: _, ...plain } = command;
     const [before, end, value] = [holderOf(story), endOf(story), signalOf(story)];
     const isNew = story.happened.length === 0;
     if (before !== undefined) {
@@ -135,14 +143,15 @@ export class NaiveKeys {
     }
     this.#add(story, { what: "asked", by });
     if (value?.kind === "signalled") tell(by, { ...value, connection });
-    if (end?.kind === "acknowledged") tell(by, { ...end, connection });
+    if (end?.kind === "acknowledged" || end?.kind === "quorum-status")
+      tell(by, { ...end, connection });
     else if (end?.kind === "released") {
       tell(by, againOf(end, connection));
-      keyed.hearsAgain?.(by, plain as Command, end.generation);
-    } else if (isNew) obey(by, plain);
+      keyed.hearsAgain?.(by, command, end.generation);
+    } else if (isNew) obey(by, command);
     // Its signal has counted, and what it waited for behind that it waits for again.
     else if (before === undefined && end === undefined) {
-      obey(by, { ...plain, kind: "state-wait" } as Command);
+      obey(by, { ...command, kind: "state-wait" } as Command);
     }
   }
 

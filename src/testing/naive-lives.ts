@@ -199,9 +199,9 @@ export class NaiveLives {
     else this.#obeyRules(life, command);
   }
 
-  /** Keys are passed over in logs before version 9. */
   #obeyRules(life: Life, command: Command): void {
-    if (this.version >= 9 && this.#keys?.isKeyed(command) === true) this.#keys.ask(life, command);
+    const keyed = this.#keys?.keyed(command, this.version);
+    if (keyed !== undefined) this.#keys?.ask(life, keyed);
     else this.#rules.obey(life, command);
     if (command.kind === "leave") this.#keys?.leaves(life, command.connection);
   }

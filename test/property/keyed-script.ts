@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Random histories whose arrivals have keys: those of core-script.ts, in which what has a key is
-// asked for again, at any edge, by any connection, now and then as another arrival.
+// Random histories whose arrivals and makers of barriers have keys: those of core-script.ts, in
+// which what has a key is asked for again, at any edge, by any connection, now and then as another.
 import fc from "fast-check";
 import type { Batch, Command, LogEntry } from "../../src/core/command.ts";
 import type { Limits } from "../../src/core/limits.ts";
@@ -8,24 +8,32 @@ import { entriesOf, type TimedStep } from "./core-script.ts";
 
 /** From this version on one counts of those that have one key. */
 export const keysVersion = 9;
+/** From this version on also of those that make a quorum or a roster. */
+export const makesVersion = 12;
 
-type Arrival = Extract<Command, { barrier: string; connection: number; who: unknown }>;
+type Keyed = Extract<Command, { barrier: string; connection: number; who: unknown }>;
 
-const mayHaveKey = /^(count-init|count-wait|state-.*|quorum-wait|roster-arrive)$/;
+const arrives = /^(count-init|count-wait|state-.*|quorum-wait|roster-arrive)$/;
+const makes = /^(quorum-init|roster-open)$/;
 /** Of so many arrivals that had keys last one is asked for again. */
 const lastMax = 5;
 
-export function isArrival(command: Command): command is Arrival {
-  return mayHaveKey.test(command.kind);
+/** Whether it may have a key. */
+export function mayHaveKey(command: Command): command is Keyed {
+  return arrives.test(command.kind) || makes.test(command.kind);
 }
 
-/** Arrivals that are asked for again come from these edges and connections as well as others do. */
+export function withKey(command: Keyed, key: string): Keyed {
+  return Object.assign({}, command, makes.test(command.kind) ? { once: key } : { key });
+}
+
+/** Those that are asked for again come from these edges and connections as well as others do. */
 const edges = 3;
 const connections = 9;
 
 class Strewer {
   readonly #draws: readonly number[];
-  readonly #last: Arrival[] = [];
+  readonly #last: Keyed[] = [];
   #at = 0;
   #lastKey = 0;
 
@@ -43,13 +51,13 @@ class Strewer {
   }
 
   #withKey(command: Command): Command {
-    if (!isArrival(command) || this.#draw(3) === 0) return command;
+    if (!mayHaveKey(command) || this.#draw(3) === 0) return command;
     this.#lastKey += 1;
     // Now and then one that was given before.
     const draw = this.#draw(20);
     const number = draw === 2 ? Math.max(1, this.#lastKey - this.#draw(lastMax)) : this.#lastKey;
     const key = draw === 1 ? "x".repeat(this.#draw(2) * 65) : `k${number}`;
-    const keyed = { ...command, key } as Arrival;
+    const keyed = withKey(command, key);
     this.#last.push(keyed);
     return keyed;
   }

@@ -17,7 +17,7 @@ import {
   stateScript,
   type TimedStep,
 } from "./core-script.ts";
-import { entriesFrom, isArrival, keysVersion } from "./keyed-script.ts";
+import { entriesFrom, makesVersion, mayHaveKey, withKey } from "./keyed-script.ts";
 
 const runs = Number(process.env["MUSTER_RUNS"] ?? 150);
 /** No edge of a script: it does nothing but what is asked for again, and never ends. */
@@ -31,9 +31,9 @@ function keyAll(script: readonly TimedStep[]) {
   const steps = script.map((timed): TimedStep => {
     if (timed.step.kind !== "send") return timed;
     const commands = timed.step.commands.map((command) => {
-      if (!isArrival(command)) return command;
+      if (!mayHaveKey(command)) return command;
       const key = `k${byKey.size}`;
-      const keyed = { ...command, key } as Keyed;
+      const keyed = withKey(command, key);
       byKey.set(key, keyed);
       return keyed;
     });
@@ -70,7 +70,7 @@ function detoursOf(
 function withDetours(script: readonly TimedStep[], draws: readonly number[]) {
   const { steps, byKey } = keyAll(script);
   const core = new Service(limits);
-  const [, ...entries] = entriesFrom(keysVersion, limits, steps).map((entry) => {
+  const [, ...entries] = entriesFrom(makesVersion, limits, steps).map((entry) => {
     core.apply(entry);
     let drawn = entry.sequence * 7;
     const isDrawn = (): boolean => {
@@ -91,7 +91,7 @@ function resultOf(script: readonly TimedStep[]) {
   let moved = 0;
   // What is due when the script ends is due with detours and without.
   const last: TimedStep = { afterUs: 0, step: { kind: "tick" } };
-  for (const entry of entriesFrom(keysVersion, limits, [...script, last])) {
+  for (const entry of entriesFrom(makesVersion, limits, [...script, last])) {
     const { observed, addressed } = core.apply(entry);
     for (const { effect } of addressed) if (effect.kind === "moved") moved += 1;
     for (const effect of observed) {

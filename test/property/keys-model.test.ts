@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Goal: of all arrivals with one key one counts, and whoever asks again hears what has become of it
-// (X1 to X4). Method: random histories whose arrivals have keys and are asked for again, at other
-// edges, by other connections, while edges die and come back, go to the core and to the naive model
-// of the kind, which derives what a key means from the list of all that has happened to it; what
-// both say must be equal, entry by entry. What a property has seen is looked at, too.
+// Goal: of all arrivals with one key one counts, and of those that make a barrier, and whoever asks
+// again hears what has become of it (X1 to X5). Method: random histories whose arrivals have keys
+// and are asked for again, at other edges, by other connections, while edges die and come back, go
+// to the core and to the naive model of the kind, which derives what a key means from the list of
+// all that has happened to it; what both say must be equal, entry by entry. What a property has
+// seen is looked at, too.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { LogEntry } from "../../src/core/command.ts";
@@ -22,7 +23,7 @@ import {
   stateScript,
   type TimedStep,
 } from "./core-script.ts";
-import { entriesFrom, keysVersion, withKeys } from "./keyed-script.ts";
+import { entriesFrom, keysVersion, makesVersion, withKeys } from "./keyed-script.ts";
 
 const runs = Number(process.env["MUSTER_RUNS"] ?? 600);
 
@@ -60,7 +61,7 @@ describe("arrivals with keys, in the core and in the naive models of its kinds",
       fc.property(withKeys(script), (steps) => {
         const core = new Service(limits);
         const model = createModel(limits);
-        for (const entry of entriesFrom(keysVersion, limits, steps)) {
+        for (const entry of entriesFrom(makesVersion, limits, steps)) {
           const applied = core.apply(entry);
           expect(told(applied)).toEqual(model.apply(entry));
           for (const { effect } of applied.addressed) seen.add(effect.kind);
@@ -69,6 +70,19 @@ describe("arrivals with keys, in the core and in the naive models of its kinds",
       { numRuns: runs },
     );
     expect([...seen]).toEqual(expect.arrayContaining(["moved", "released", "refused", "revoked"]));
+  });
+
+  it.each(kinds)("%s: before version 12 makers have none", (_, script, createModel) => {
+    fc.assert(
+      fc.property(withKeys(script), (steps) => {
+        const core = new Service(limits);
+        const model = createModel(limits);
+        for (const entry of entriesFrom(makesVersion - 1, limits, steps)) {
+          expect(told(core.apply(entry))).toEqual(model.apply(entry));
+        }
+      }),
+      { numRuns: runs / 4 },
+    );
   });
 
   it.each(kinds)("%s: both pass over keys in a log before version 9", (_, script, createModel) => {
@@ -93,7 +107,7 @@ describe("arrivals with keys, in the core and in the naive models of its kinds",
       fc.property(withKeys(script), fc.nat(80), (steps, position) => {
         const original = new Service(limits);
         let copy: Service | undefined;
-        for (const entry of entriesFrom(keysVersion, limits, steps)) {
+        for (const entry of entriesFrom(makesVersion, limits, steps)) {
           if (entry.sequence === Math.min(position, steps.length) + 1) {
             const data: unknown = JSON.parse(JSON.stringify(original.snapshot()));
             copy = Service.restore(limits, data as ReturnType<Service["snapshot"]>);

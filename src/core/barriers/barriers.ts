@@ -99,7 +99,7 @@ export class Barriers {
     });
     this.#keyed = new KeyedArrivals({
       common,
-      apply: (edge, command, turn) => this.#apply(edge, command, turn),
+      apply: (edge, command, turn) => this.#obey(edge, command, turn),
       move: (scope, barrier, from, to) => this.#move(scope, barrier, from, to),
       rejoin: (scope, edge, arrival, generation) => {
         this.#roster.rejoin(scope, edge, arrival, generation);
@@ -109,8 +109,12 @@ export class Barriers {
 
   apply(edge: EdgeState, command: BarrierCommand, turn: Turn): void {
     if (this.#keyed.takes(command)) this.#keyed.apply(edge, command, turn);
-    else if (!this.#isForRoot(edge, command, turn)) this.#apply(edge, command, turn);
+    else this.#obey(edge, command, turn);
     this.#tree.dropOverflown(turn);
+  }
+
+  #obey(edge: EdgeState, command: BarrierCommand, turn: Turn): void {
+    if (!this.#isForRoot(edge, command, turn)) this.#apply(edge, command, turn);
   }
 
   /** Whatever an edge is told, by whomever. */

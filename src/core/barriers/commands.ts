@@ -100,6 +100,8 @@ export interface QuorumInit {
   /** `explicit`: when it has crossed, nobody goes on before the driver has sent `quorum-echo`. */
   readonly echo: "automatic" | "explicit";
   readonly deadline?: Deadline;
+  /** As the key of an arrival, from version 12 of the log (X5). */
+  readonly once?: string;
 }
 
 /**
@@ -157,17 +159,37 @@ export interface RosterArrive extends Arrival {
   readonly phase?: number;
 }
 
-/** Those that may have a key, with it. */
-export type KeyedCommand = (CountInit | CountWait | StateCommand | QuorumWait | RosterArrive) & {
+/** Arrivals that may have a key, with it. */
+type KeyedArriving = (CountInit | CountWait | StateCommand | QuorumWait | RosterArrive) & {
   readonly key: string;
 };
 
-/** Whether it is one of those; whatever else is asked twice is asked for twice. */
-export function mayHaveKey({ kind }: { readonly kind: string }): boolean {
-  return keyedKinds.has(kind);
+/**
+ * What makes a barrier, with its key. That has a name of its own: builds that know keys of arrivals
+ * alone would move it and never answer.
+ */
+export type KeyedMaking = (QuorumInit | RosterOpen) & { readonly once: string };
+
+/** Those of which one counts when several have one key. */
+export type KeyedCommand = KeyedArriving | KeyedMaking;
+
+/**
+ * As what the command may carry its key; whatever else is asked twice is asked for twice. From
+ * which version of the log on a key counts, keyed-arrivals.ts says.
+ */
+export function keyFieldOf({ kind }: { readonly kind: string }): "key" | "once" | undefined {
+  if (makingKinds.has(kind)) return "once";
+  return arrivingKinds.has(kind) ? "key" : undefined;
 }
 
-const keyedKinds: ReadonlySet<string> = new Set<KeyedCommand["kind"]>([
+export function isMaking({ kind }: { readonly kind: string }): boolean {
+  return makingKinds.has(kind);
+}
+
+const makingKinds: ReadonlySet<string> = new Set<KeyedMaking["kind"]>([
+  ...(["quorum-init", "roster-open"] as const),
+]);
+const arrivingKinds: ReadonlySet<string> = new Set<KeyedArriving["kind"]>([
   ...(["count-init", "count-wait", "quorum-wait", "roster-arrive"] as const),
   ...(["state-wait", "state-signal", "state-signal-and-wait"] as const),
 ]);

@@ -10,6 +10,9 @@
 //   X3. A signal counts once (N1), also when who waits behind it was taken back: asked for again
 //       within `keyKeptUs` it has its number, and waits.
 //   X4. One that was taken back, or refused, has not been: asked for again it counts anew.
+//   X5. What makes a quorum or a roster may have a key as well, from version 12 of the log: it has
+//       ended when it is made, whatever becomes of the barrier, and until then, while controllers
+//       below are told, whoever asks again is refused for now.
 import { assert } from "../assert.ts";
 import type { ConnectionId } from "../command.ts";
 import type { EdgeState } from "../edge-table.ts";
@@ -18,8 +21,8 @@ import { keyKeptUs, keyLengthMax } from "../limits.ts";
 import { invalid, type Refusal } from "../refusal.ts";
 import type { Scope } from "../scope.ts";
 import type { Turn } from "../turn.ts";
-import { keysVersion } from "../version.ts";
-import type { BarrierCommand, KeyedCommand, RosterArrive } from "./commands.ts";
+import { keysVersion, makesVersion } from "../version.ts";
+import { type BarrierCommand, isMaking, type KeyedCommand, type RosterArrive } from "./commands.ts";
 import type { Common } from "./common.ts";
 import { type Holder, type KeyedArrival, type KeyedEnd, keepEnd } from "./keyed-table.ts";
 
@@ -51,15 +54,16 @@ export class KeyedArrivals {
 
   /** Whether it has a key that counts. */
   takes(command: BarrierCommand): command is KeyedCommand {
-    const hasKey = "key" in command && command.key !== undefined;
-    return hasKey && this.#parts.common.version() >= keysVersion;
+    const version = this.#parts.common.version();
+    if (version < keysVersion || keyOf(command) === undefined) return false;
+    return version >= makesVersion || !isMaking(command);
   }
 
   apply(edge: EdgeState, command: KeyedCommand, turn: Turn): void {
-    const { connection, key } = command;
+    const { connection } = command;
     const scope = this.#parts.common.scopes.get(command.scope);
     scope?.keyed.forget(turn.nowUs);
-    const known = scope?.keyed.get(key);
+    const known = scope?.keyed.get(keyOf(command) ?? "");
     const refusal = known && this.#refusal(known, edge, command);
     if (refusal !== undefined) turn.tell(edge, { kind: "refused", connection, ...refusal });
     else if (scope === undefined || known === undefined) this.#begin(edge, command, turn);
@@ -83,6 +87,7 @@ export class KeyedArrivals {
     if (keyed === undefined) return;
     if (effect.kind === "signalled") this.#signalled(keyed, effect, nowUs);
     else if (!this.#isAnswered(keyed, effect)) return;
+    else if (effect.kind === "quorum-status") this.#end(keyed, keepEnd(effect), nowUs);
     else if (effect.kind === "acknowledged") this.#end(keyed, { kind: "acknowledged" }, nowUs);
     else if (effect.kind === "refused") this.#takenBack(keyed, nowUs);
   }
@@ -92,7 +97,7 @@ export class KeyedArrivals {
    * Later it is refused only when its signal was lost on its way to the controller above.
    */
   #isAnswered(keyed: KeyedArrival, effect: EdgeEffect): boolean {
-    if (keyed === this.#asked) return true;
+    if (keyed === this.#asked || isMaking(keyed)) return true;
     return effect.kind === "refused" && effect.code === "unavailable";
   }
 
@@ -133,6 +138,9 @@ export class KeyedArrivals {
     if (edge.waiters.has(connection)) return invalid("this connection waits already");
     if (this.#isUsed(edge, connection)) return invalid("this connection is in use");
     if (edge.creators.has(connection)) return invalid("this connection is a driver");
+    if (isMaking(known) && known.end === undefined) {
+      return { code: "unavailable", message: "not all controllers have it yet; ask again" };
+    }
     if (!known.hasLeft || known.holder === undefined) return undefined;
     const message = "the signal that it gave before has no number yet; ask again";
     return { code: "unavailable", message };
@@ -144,7 +152,8 @@ export class KeyedArrivals {
   }
 
   #begin(edge: EdgeState, command: KeyedCommand, turn: Turn): void {
-    const { scope: name, barrier, kind, key, connection } = command;
+    const { scope: name, barrier, kind, connection } = command;
+    const key = keyOf(command) ?? "";
     if (key.length === 0 || key.length > keyLengthMax) {
       const refusal = invalid(`a key has from 1 to ${keyLengthMax} characters`);
       turn.tell(edge, { kind: "refused", connection, ...refusal });
@@ -163,7 +172,7 @@ export class KeyedArrivals {
     };
     // What it is told at once is heard.
     this.#hold(keyed, holderOf(edge, connection));
-    this.#obey(keyed, edge, command, turn);
+    this.#obey(keyed, edge, isMaking(command) ? plain(command) : command, turn);
     if (keyed.holder === undefined && keyed.end === undefined) return; // X4
     const scope = this.#parts.common.scopes.get(name);
     assert(scope !== undefined, "an arrival that was not refused has a scope");
@@ -181,7 +190,8 @@ export class KeyedArrivals {
     const { end } = keyed;
     const { connection } = command;
     this.#tellValue(keyed, edge, connection, turn);
-    if (end?.kind === "acknowledged") turn.tell(edge, { ...end, connection });
+    if (end?.kind === "acknowledged" || end?.kind === "quorum-status")
+      turn.tell(edge, { ...end, connection });
     else if (end?.kind === "released") {
       turn.tell(edge, { ...end, connections: [connection] });
       if (command.kind === "roster-arrive")
@@ -317,6 +327,17 @@ interface Again {
 interface Life {
   readonly name: string;
   readonly incarnation: number;
+}
+
+function keyOf(command: BarrierCommand): string | undefined {
+  if ("once" in command) return command.once;
+  return "key" in command ? command.key : undefined;
+}
+
+/** It is said to the root of a tree as well, which knows no keys of others. */
+function plain(command: KeyedCommand): BarrierCommand {
+  const { once: _, ...rest } = { once: undefined, ...command };
+  return rest;
 }
 
 function lifeKey({ name, incarnation }: Life): string {

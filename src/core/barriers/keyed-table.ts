@@ -4,7 +4,7 @@
 // of these makes room.
 import type { ConnectionId } from "../command.ts";
 import { Digest } from "../digest.ts";
-import type { Acknowledged, Released } from "../effect.ts";
+import type { Acknowledged, QuorumStatus, Released } from "../effect.ts";
 import { keyedPerScopeMax } from "../limits.ts";
 import type { KeyedCommand } from "./commands.ts";
 
@@ -35,6 +35,7 @@ export interface KeyedArrival {
 export type KeyedEnd =
   | Omit<Released, "connections" | "presence">
   | Pick<Acknowledged, "kind">
+  | Omit<QuorumStatus, "connection" | "missing" | "presence">
   | { readonly kind: "signalled" };
 
 /** As a snapshot has it. */
@@ -48,8 +49,11 @@ export type KeyedSnapshot = Omit<KeyedArrival, "scope" | "holder" | "value" | "e
 const missingKeptMax = 16;
 
 /** Who asks again is told what was told, but for the lists of who was there. */
-export function keepEnd(effect: Released | Acknowledged | { kind: "signalled" }): KeyedEnd {
-  if (effect.kind !== "released") return { kind: effect.kind };
+export function keepEnd(effect: Released | QuorumStatus): KeyedEnd {
+  if (effect.kind === "quorum-status") {
+    const { connection: _, missing: __, presence: ___, ...status } = effect;
+    return status;
+  }
   const { connections: _, presence: __, missing, ...end } = effect;
   return missing === undefined ? end : { ...end, missing: missing.slice(0, missingKeptMax) };
 }

@@ -34,6 +34,8 @@ export interface RosterOpen {
   readonly who: Participant;
   readonly members: readonly RosterMember[];
   readonly rules: RosterRules;
+  /** As the key of an arrival, from version 12 of the log (X5); never said to the root. */
+  readonly once?: string;
 }
 
 /** Other members, while people wait; answered by `acknowledged`. First `remove`, then `add`. */

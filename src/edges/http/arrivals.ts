@@ -9,7 +9,7 @@
 //       the log (X1 to X3): it is kept for `keptMs` after its request has ended without its
 //       outcome, and its outcome is kept as long.
 import { createHash } from "node:crypto";
-import { type Command, type ConnectionId, mayHaveKey } from "../../core/command.ts";
+import { type Command, type ConnectionId, keyFieldOf } from "../../core/command.ts";
 import type { BarrierPageAsk, ScopeDescription } from "../../core/description.ts";
 import type {
   Acknowledged,
@@ -169,7 +169,7 @@ export class Arrivals {
     this.#lastConnection += 1;
     const connection = this.#lastConnection;
     const built = build(connection);
-    const command = id !== undefined && mayHaveKey(built) ? withKey(built, id) : built;
+    const command = id === undefined ? built : withKey(built, id);
     const scope = "scope" in command ? command.scope : "";
     // Nothing has happened then; the code leaves it open all the same (D10).
     if (id === undefined) this.expectLog(scope);
@@ -254,6 +254,7 @@ export class Arrivals {
     const waiting = this.#waiting.get(connection);
     if (waiting === undefined) return;
     this.#waiting.delete(connection);
+    if (isOpen(end)) this.#forget(waiting);
     waiting.end = end;
     // Nobody asks just now: the outcome is kept for whoever comes back (V3).
     if (waiting.asking !== undefined) this.#answer(waiting, end);
@@ -264,7 +265,7 @@ export class Arrivals {
     if (end instanceof HttpError) asking?.reject(end);
     else asking?.resolve(end);
     // The answer may be lost on its way.
-    if (waiting.id !== undefined) this.#keep(waiting);
+    if (waiting.id !== undefined && !isOpen(end)) this.#keep(waiting);
   }
 
   /** Its client is gone, or was told that the log is away. */
@@ -319,6 +320,11 @@ export class Arrivals {
 
 const whatIsOpen = "whether this happens is open: ask again, with the id that was given";
 
+/** The core does not know yet, and is asked anew by whoever comes back. */
+function isOpen(end: ArrivalEnd | HttpError): boolean {
+  return end instanceof HttpError && end.code === "unavailable";
+}
+
 const movedText = "another request waits for this id now";
 
 /**
@@ -326,9 +332,10 @@ const movedText = "another request waits for this id now";
  * read out of it, and nobody finds the same key for another wait: 132 bits of its hash.
  */
 function withKey(command: Command, id: WaitId): Command {
+  const field = keyFieldOf(command);
+  if (field === undefined) return command;
   const hash = createHash("sha256").update(nameOf(id)).digest("base64url");
-  const key = hash.slice(0, keyLength);
-  return Object.assign({ key }, command);
+  return Object.assign({ [field]: hash.slice(0, keyLength) }, command);
 }
 
 const keyLength = 22;

@@ -3,7 +3,7 @@
 // for two servers of a log. Catches: an arrival that is counted anew (`apply` without `known`), an
 // end or a number that is not kept, a move that leaves a deadline, a member or a place behind.
 import { describe, expect, it } from "vitest";
-import type { Command, KeyedCommand } from "../../../src/core/command.ts";
+import type { Command } from "../../../src/core/command.ts";
 import type { Applied } from "../../../src/core/effect.ts";
 import { keyedPerScopeMax, keyKeptUs } from "../../../src/core/limits.ts";
 import { Service } from "../../../src/core/service.ts";
@@ -24,7 +24,9 @@ import {
   wait,
 } from "../../../src/testing/core-driver.ts";
 
-type Key = Pick<KeyedCommand, "key">;
+interface Key {
+  readonly key: string;
+}
 const keyed = <C extends Command>(command: C, key = "k"): C & Key => ({ ...command, key });
 
 /** A core whose log knows keys, with the living edges "a" and "b". */

@@ -187,23 +187,42 @@ describe("a wait with an id", () => {
     }
   });
 
-  it("makes nothing a second time at another server, and says that it is open there", async () => {
+  it("makes nothing a second time at another server, also when it is over", async () => {
     await start();
     const second = await bench.secondDoor();
+    const there = async (at: string, body: object) => {
+      const answer = await fetch(`${second}${at}`, { method: "POST", body: JSON.stringify(body) });
+      return { status: answer.status, body: await answer.json() };
+    };
     const init = { count: 1, id: "q" };
-    const made = { status: 200, body: { generation: 1 } };
-    expect(await post("/v1/quorums/q/init", init)).toMatchObject(made);
-    expect(await post("/v1/quorums/q/init", init)).toMatchObject(made);
-    const body = JSON.stringify(init);
-    const again = await fetch(`${second}/v1/quorums/q/init`, { method: "POST", body });
-    expect([again.status, await again.json()]).toEqual([
-      400,
-      { code: "invalid", definite: true, message: expect.stringContaining("open") },
-    ]);
+    const made = { status: 200, body: { outcome: "open", generation: 1 } };
+    for (const ask of [post, there, post]) {
+      expect(await ask("/v1/quorums/q/init", init)).toEqual(made);
+    }
+    expect((await post("/v1/quorums/q/wait", {})).body).toMatchObject({ outcome: "crossed" });
+    expect(await there("/v1/quorums/q/init", init)).toEqual(made);
     const open = { members: ["a"], id: "r" };
-    expect((await post("/v1/rosters/r/open", open)).status).toBe(200);
-    const rest = { method: "POST", body: JSON.stringify(open) };
-    expect((await fetch(`${second}/v1/rosters/r/open`, rest)).status).toBe(400);
+    for (const ask of [post, there]) {
+      expect(await ask("/v1/rosters/r/open", open)).toMatchObject({ status: 200 });
+    }
+    expect((await post("/v1/rosters/r/arrive", { name: "a" })).status).toBe(200);
+    expect(await there("/v1/rosters/r/open", open)).toMatchObject({ status: 200 });
+    // Nobody waits for what would never come.
+    expect(bench.host.describe("default").barriers).toEqual([]);
+    expect((await there("/v1/quorums/q/wait", {})).body).toMatchObject({ outcome: "crossed" });
+  });
+
+  it("V3 asks anew where the core said that it is open", async () => {
+    await start();
+    const tree = bench.host.connectEdge("tree/top", { onEffects: () => undefined });
+    const join = { kind: "tree-join", scope: "default", name: "low", peer: "top" } as const;
+    tree.submit({ ...join, side: "parent", life: 1 });
+    const open = { members: ["a"], id: "r" };
+    const unheard = { status: 503, body: { code: "unavailable" } };
+    expect(await post("/v1/rosters/r/open", open)).toMatchObject(unheard);
+    tree.submit({ kind: "tree-leave", scope: "default", peer: "top" });
+    await tree.close();
+    await expect.poll(async () => (await post("/v1/rosters/r/open", open)).status).toBe(200);
   });
 
   it("V3 leaves when nobody asks for it in time", async () => {
