@@ -23,6 +23,7 @@ import type { Place, Waiter } from "./place.ts";
 import { recordOf, unhash } from "./place.ts";
 import { arrivedNames, listParties, missingNames } from "./report.ts";
 import type { Deadline } from "./rules.ts";
+import type { TreeLink } from "./tree.ts";
 
 /**
  * What a barrier lacked. Of one that everybody left it is told as it was before they left:
@@ -87,6 +88,11 @@ export class Common {
     this.scopes = scopes;
     this.version = version;
     this.#onEnded = onEnded;
+  }
+
+  /** Whether this log and the one at the other end of a link are both of that version or newer. */
+  bothFollow(link: Pick<TreeLink, "speaks"> | undefined, version: number): boolean {
+    return Math.min(link?.speaks ?? 0, this.version()) >= version;
   }
 
   /** A place goes before its scope does. */

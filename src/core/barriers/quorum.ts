@@ -121,9 +121,10 @@ export class QuorumKind {
     barrier.quorum = quorum;
     for (const child of barrier.children.keys()) {
       if (this.#asksAnew(barrier, child)) continue;
-      const counted = this.#countsChanges(scope, child)
-        ? { changes: barrier.countChange(child) }
-        : {};
+      // M10. Both sides have to know of it.
+      const link = scope.tree.children.get(child);
+      const isCounted = this.#common.bothFollow(link, requotesVersion);
+      const counted = isCounted ? { changes: barrier.countChange(child) } : {};
       const facts = { barrier: name, key, quorum, ...counted };
       this.#links.sayDown(scope, child, { kind: "change", ...facts }, turn);
     }
@@ -141,12 +142,6 @@ export class QuorumKind {
         ? { ...message, quorum }
         : undefined,
     );
-  }
-
-  /** M10. Both sides have to know of it. */
-  #countsChanges({ tree }: Scope, child: string): boolean {
-    const { speaks = 0 } = tree.children.get(child) ?? {};
-    return Math.min(speaks, this.#common.version()) >= requotesVersion;
   }
 
   /** B4. */

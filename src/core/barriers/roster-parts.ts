@@ -42,7 +42,7 @@ export class RosterParts {
       if (link === undefined) {
         return invalid(`no controller ${child} has joined${name === "" ? "" : ` ${name}`}`);
       }
-      if (link.speaks >= treesVersion && this.#common.version() >= treesVersion) continue;
+      if (this.#common.bothFollow(link, treesVersion)) continue;
       const why = link.speaks === 0 ? "has not answered yet" : "knows no rosters of a tree";
       return { code: "unavailable", message: `the controller ${child} ${why}` };
     }
@@ -99,11 +99,6 @@ export class RosterParts {
       const facts = { kind: "roster-open", ...about, members: some, isWhole } as const;
       this.#links.sayDown(scope, child, facts, turn);
     }
-  }
-
-  /** Whether the log at the other end of a link, too, knows of what it is said who is missing. */
-  namesNewMembers(link: { readonly speaks: number } | undefined): boolean {
-    return Math.min(link?.speaks ?? 0, this.#common.version()) >= newMembersVersion;
   }
 
   tellDead(
@@ -204,8 +199,9 @@ export class RosterParts {
     part.changes += 1;
     if (part.state === "complete") part.state = "open";
     const scope = this.#common.scopeOf(roster.phase);
+    const link = scope.tree.children.get(child);
     // They have not come, whatever was said of the others.
-    if (part.missing !== undefined && this.namesNewMembers(scope.tree.children.get(child))) {
+    if (part.missing !== undefined && this.#common.bothFollow(link, newMembersVersion)) {
       part.missing = missingBehind(part.missing, change, this.#common.limits.namesInReportMax);
     }
     const about = { barrier: roster.name, key: part.key };

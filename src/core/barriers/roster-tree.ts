@@ -36,7 +36,8 @@ export class RosterTree {
   }
 
   takeFromAbove(scope: Scope, message: RosterDown, turn: Turn): void {
-    const { rosters, parts, common } = this.#with;
+    const { rosters, common } = this.#with;
+    const { parent } = scope.tree;
     if (message.kind === "roster-open") {
       this.#open(scope, message, turn);
       return;
@@ -52,7 +53,7 @@ export class RosterTree {
         roster.changes += 1;
         // What was said of it before was said of others.
         roster.isReported = false;
-        if (roster.missingAbove !== undefined && parts.namesNewMembers(scope.tree.parent)) {
+        if (roster.missingAbove !== undefined && common.bothFollow(parent, newMembersVersion)) {
           const { namesInReportMax: max } = common.limits;
           roster.missingAbove = missingBehind(roster.missingAbove, message, max);
         }
@@ -232,8 +233,8 @@ export class RosterTree {
 
   /** B10. For each controller below; undefined when there is no part that may need news. */
   tellNews(scope: Scope, turn: Turn): ReadonlyMap<string, readonly RosterNews[]> | undefined {
-    const { common, links, parts } = this.#with;
-    const isCounted = parts.namesNewMembers(scope.tree.parent);
+    const { common, links } = this.#with;
+    const isCounted = common.bothFollow(scope.tree.parent, newMembersVersion);
     const down = new Map<string, RosterNews[]>();
     const up: RosterNews[] = [];
     let isAnybody = false;
