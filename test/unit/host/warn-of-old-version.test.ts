@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Goal: a server says once when ids of requests hold at one server only, because one of an older
-// build lives, and once when they hold at all; and nothing where there is nothing to say. Method:
+// build lives, again when these are others, and once when they hold at all; and nothing where there
+// is nothing to say. Method:
 // hosts of one log in memory under virtual time, and an entry as an older build appends it.
 import { expect, it } from "vitest";
 import type { Command } from "../../../src/core/command.ts";
 import { resolveLimits } from "../../../src/core/limits.ts";
-import { coreVersionMax, keysVersion } from "../../../src/core/version.ts";
+import { coreVersionMax, keysVersion, makesVersion } from "../../../src/core/version.ts";
 import { MemoryLog } from "../../../src/engine/memory-log.ts";
 import { Host } from "../../../src/host/host.ts";
 import { Shards } from "../../../src/host/shards.ts";
@@ -14,17 +15,25 @@ import { VirtualClock } from "../../../src/testing/virtual-clock.ts";
 
 const second = 1_000_000;
 
-/** Logs of which a server of an older build had each as it was killed, if it is named. */
-async function logsOf(count: number, old?: string) {
+interface Old {
+  readonly name: string;
+  readonly leaseUs?: number;
+  readonly offers?: number;
+}
+
+/** Logs of which servers of an older build, which are named, had each as they were killed. */
+async function logsOf(count: number, ...old: readonly Old[]) {
   const clock = new VirtualClock();
   const logs = Array.from({ length: count }, () => new MemoryLog({ nowUs: () => clock.nowUs() }));
-  const life = { edge: `server/${old}`, incarnation: 7 };
-  const commands: readonly Command[] = [
-    { kind: "attach", as: "server", leaseUs: 10 * second, offers: keysVersion - 1 },
-    { kind: "version", version: keysVersion - 1 },
-  ];
-  for (const log of old === undefined ? [] : logs) {
-    await log.append({ format: 1, server: life, batches: [{ ...life, number: 1, commands }] });
+  for (const { name, leaseUs = 10 * second, offers = keysVersion - 1 } of old) {
+    const life = { edge: `server/${name}`, incarnation: 7 };
+    const commands: readonly Command[] = [
+      { kind: "attach", as: "server", leaseUs, offers },
+      { kind: "version", version: offers },
+    ];
+    for (const log of logs) {
+      await log.append({ format: 1, server: life, batches: [{ ...life, number: 1, commands }] });
+    }
   }
   let lives = 100;
   const start = async (server: string) => {
@@ -54,7 +63,7 @@ const over = `warn: the log is of version ${coreVersionMax}: an id of an HTTP re
 it.each([1, 2])(
   "every server says it once, and once when it is over, with %d log(s)",
   async (count) => {
-    const { clock, start } = await logsOf(count, "old");
+    const { clock, start } = await logsOf(count, { name: "old" });
     const a = await start("a");
     const b = await start("b");
     expect([a.lines, b.lines]).toEqual([[why("old")], [why("old")]]);
@@ -73,8 +82,8 @@ it.each([1, 2])(
 );
 
 it("nothing is said where no older build lives, or this server was one under its name", async () => {
-  for (const old of [undefined, "a"]) {
-    const { clock, start } = await logsOf(2, old);
+  for (const old of [[], [{ name: "a" }]]) {
+    const { clock, start } = await logsOf(2, ...old);
     const a = await start("a");
     await clock.pass(30 * second);
     expect([a.lines, a.shards.facts.version]).toEqual([[], coreVersionMax]);
@@ -82,8 +91,51 @@ it("nothing is said where no older build lives, or this server was one under its
   }
 });
 
+it("those who are left are named when one has gone, with none at all it is over", async () => {
+  const long = { name: "b", leaseUs: 100 * second };
+  const { clock, start } = await logsOf(2, long, { name: "a" }, { ...long, name: "c" });
+  const d = await start("d");
+  expect(d.lines).toEqual([why("a, b, c")]);
+  // The lease of one has ended by now, and the list that was said stands for a minute.
+  await clock.pass(55 * second);
+  expect(d.lines).toEqual([why("a, b, c")]);
+  await clock.pass(25 * second);
+  expect(d.lines).toEqual([why("a, b, c"), why("b, c")]);
+  await clock.pass(60 * second);
+  expect(d.lines).toEqual([why("a, b, c"), why("b, c"), over]);
+  for (const host of d.hosts) host.abandon();
+});
+
+it("one that comes and goes all the time is said once a minute at most", async () => {
+  const clock = new VirtualClock();
+  const lines: string[] = [];
+  let old = ["server/a", "server/b"];
+  let look: () => void = () => undefined;
+  const stop = warnOfOldVersion(
+    {
+      facts: { version: keysVersion - 1, serversBefore: () => old },
+      clock,
+      observe: (observer) => {
+        look = observer;
+        return () => undefined;
+      },
+      joined: () => Promise.resolve(),
+    },
+    { log: (level, message) => lines.push(`${level}: ${message}`) },
+  );
+  await clock.pass(0);
+  for (let seconds = 0; seconds < 150; seconds += 1) {
+    await clock.pass(second);
+    // In another order they are the same.
+    old = seconds % 2 === 0 ? ["server/b"] : ["server/b", "server/a"];
+    look();
+  }
+  expect(lines).toEqual([why("a, b"), why("b"), why("a, b")]);
+  stop();
+});
+
 it("nothing is said when it was ended", async () => {
-  const { clock, start } = await logsOf(1, "old");
+  const { clock, start } = await logsOf(1, { name: "old" });
   const a = await start("a");
   a.stop();
   await clock.pass(30 * second);
@@ -99,6 +151,7 @@ it("nothing is said of its own life before, whose lease is not over, until it ha
   const stop = warnOfOldVersion(
     {
       facts: { version: keysVersion - 1, serversBefore: () => old },
+      clock: new VirtualClock(),
       observe: (observer) => {
         look = observer;
         return () => undefined;
@@ -118,4 +171,11 @@ it("nothing is said of its own life before, whose lease is not over, until it ha
   look();
   expect(lines).toEqual([why("b")]);
   stop();
+});
+
+it("says of which ids that is when the old one knows those of arrivals", async () => {
+  const { start } = await logsOf(1, { name: "old", offers: makesVersion - 1 });
+  const { lines } = await start("a");
+  const which = "an id of an HTTP request that makes a quorum or a roster";
+  expect(lines).toEqual([expect.stringContaining(`until then ${which} holds only at the server`)]);
 });
