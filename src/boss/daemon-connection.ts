@@ -6,6 +6,7 @@ import { basename, join } from "node:path";
 import { errorText } from "../core/text.ts";
 import { answer, type XmlRpcService } from "../edges/xmlrpc/index.ts";
 import type { Cancel, Clock } from "../host/clock.ts";
+import type { LogVersion } from "../host/log-version.ts";
 import type { Logger } from "../host/logger.ts";
 import { isRunOutput } from "../testbed/agents/program-files.ts";
 import { outputDirectory } from "../testbed/record/words.ts";
@@ -21,7 +22,14 @@ import type { Members } from "./members.ts";
 import { followOutput } from "./output-follow.ts";
 import { type ParsedDefinition, type ParseRequest, parseDefinition } from "./parse-definition.ts";
 import { progressFile } from "./progress-log.ts";
-import type { Answer, LinktestRequest, ModifyRequest, Request, UpRequest } from "./protocol.ts";
+import type {
+  Answer,
+  LinktestRequest,
+  ModifyRequest,
+  Request,
+  StatusOfAll,
+  UpRequest,
+} from "./protocol.ts";
 import { checkRequest, formatLine, LineReader, protocolFormat } from "./protocol.ts";
 
 export interface DaemonConnectionOptions {
@@ -35,6 +43,7 @@ export interface DaemonConnectionOptions {
   readonly clock: Clock;
   readonly limits: BossLimits;
   readonly logger: Logger;
+  readonly logVersion: () => LogVersion | undefined;
   readonly onStopAsked: () => void;
   readonly onGone: () => void;
 }
@@ -119,8 +128,11 @@ export class DaemonConnection {
       case "down":
         return this.#done(await experiments.down(request.id, user));
       case "status": {
-        const { id } = request;
-        return this.#done(id === null ? experiments.status(user) : experiments.details(id, user));
+        const { id, withLog = false } = request;
+        if (id !== null) return this.#done(experiments.details(id, user));
+        const all = experiments.status(user);
+        const log = this.#options.logVersion() ?? null;
+        return this.#done(withLog ? ({ experiments: all, log } satisfies StatusOfAll) : all);
       }
       case "logs":
         return this.#done(await this.#logs(request));

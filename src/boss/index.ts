@@ -43,7 +43,7 @@ export {
   type StoredRun,
 } from "./old-runs.ts";
 export { OpsEvents } from "./ops-events.ts";
-export type { Answer, ModifyRequest, Request, UpRequest } from "./protocol.ts";
+export type { Answer, ModifyRequest, Request, StatusOfAll, UpRequest } from "./protocol.ts";
 export { decode } from "./read-beside.ts";
 export { parseYamlText } from "./read-yaml.ts";
 export type { Trust } from "./rights.ts";

@@ -3,10 +3,11 @@
 // hello and then one request; the daemon answers with any number of frames and one that is the
 // last, `done` or `failed`. docs/reference/serve.md describes it for users.
 import { FrameReader } from "../host/frame-reader.ts";
+import type { LogVersion } from "../host/log-version.ts";
 import type { Level } from "../linktest/index.ts";
 import { FrameError } from "../wire/link/frames.ts";
 import { BossError, type BossErrorCode } from "./boss-error.ts";
-import type { NodeKind } from "./experiment-views.ts";
+import type { ExperimentStatus, NodeKind } from "./experiment-views.ts";
 import type { LinkSettingsAsked } from "./link-control.ts";
 import type { MemberChange } from "./members.ts";
 import type { NameKind } from "./parse-definition.ts";
@@ -67,6 +68,20 @@ export interface LinktestRequest {
   readonly runner: number;
 }
 
+/** `id` null: all of them, without history. */
+export interface StatusRequest {
+  readonly kind: "status";
+  readonly id: string | null;
+  /** With `id` null: the answer is StatusOfAll. Else, and of an older daemon, it is a list. */
+  readonly withLog?: boolean;
+}
+
+export interface StatusOfAll {
+  readonly experiments: readonly ExperimentStatus[];
+  /** Null where the daemon has no log, or one that ends with it. */
+  readonly log: LogVersion | null;
+}
+
 /** Sets what a link does: see LinkSettingsAsked. */
 export interface SetLinkRequest extends LinkSettingsAsked {
   readonly kind: "set-link";
@@ -76,8 +91,7 @@ export type Request =
   | UpRequest
   | ModifyRequest
   | { readonly kind: "down"; readonly id: string }
-  /** `id` null: all of them, without history. */
-  | { readonly kind: "status"; readonly id: string | null }
+  | StatusRequest
   /** `node` null: the progress of the run; else what the programs of the node print. */
   | {
       readonly kind: "logs";
@@ -161,9 +175,12 @@ export function checkRequest(frame: object): Request | string {
       return checkModify(fields);
     case "down":
       return typeof id === "string" ? { kind, id } : "down needs the text `id`";
-    case "status":
-      if (typeof id === "string" || id === null) return { kind, id };
+    case "status": {
+      const { withLog = false } = fields;
+      if (typeof withLog !== "boolean") return "status needs `withLog`, true, false or left out";
+      if (typeof id === "string" || id === null) return { kind, id, withLog };
       return "status needs the text `id`, or null for all";
+    }
     case "logs": {
       const { node, follow } = fields;
       if (typeof id !== "string") return "logs needs the text `id`";

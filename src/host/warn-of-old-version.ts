@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Says when an `id` of an HTTP request holds at one server only, because a server of an older build
-// keeps the log at a version without keys, or with some (D12), and when it holds at all: who asks a second server
-// with it meanwhile counts twice, and nothing else would say so. Whoever replaces those servers one
-// by one is told which are left.
+// keeps the log at a version without keys, or with some (D12), and when it holds at all: who asks a
+// second server with it meanwhile counts twice, and nothing else would say so. Whoever replaces
+// those servers one by one is told which are left.
 import { keysVersion, makesVersion } from "../core/version.ts";
 import type { Clock } from "./clock.ts";
+import { namesOfServersBefore } from "./log-version.ts";
 import type { Logger } from "./logger.ts";
 import type { Shards } from "./shards.ts";
 
@@ -38,9 +39,7 @@ export function warnOfOldVersion(
         logger.log("warn", `${now}: an id of an HTTP request holds at all servers now`);
       return;
     }
-    const old = facts.serversBefore(makesVersion);
-    const names = old.map((name) => name.replace(/^server\//, "")).sort();
-    const list = names.join(", ");
+    const list = namesOfServersBefore(facts, makesVersion).join(", ");
     // None when the entry that raises the log is on its way.
     if (list === "" || list === said) return;
     const nowUs = clock.nowUs();

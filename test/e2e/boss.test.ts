@@ -5,7 +5,8 @@
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { ExperimentDetails, ExperimentStatus } from "../../src/boss/experiment-views.ts";
+import type { ExperimentDetails } from "../../src/boss/experiment-views.ts";
+import type { StatusOfAll } from "../../src/boss/protocol.ts";
 import { markedProcesses } from "../../src/testbed/nodes/marked-processes.ts";
 import { Command, type Ended, repository, run, scratch, start, until } from "./support/command.ts";
 import { nodesWith, readResult, readText, sh } from "./support/experiment.ts";
@@ -144,7 +145,9 @@ describe("muster up", () => {
     ]);
     expect(both.map(({ code, stderr }) => `${code} ${stderr}`)).toEqual(["0 ", "0 "]);
     const { stdout } = await muster("status", "--json");
-    const names = (JSON.parse(stdout) as ExperimentStatus[]).map((one) => one.experiment);
+    const { experiments, log: none } = JSON.parse(stdout) as StatusOfAll;
+    expect(none).toBeNull();
+    const names = experiments.map((one) => one.experiment);
     expect(names).toEqual(["muster/first", "muster/second"]);
     const log = readText(join(state, "serve.log"));
     expect(log.match(/keeping the experiments/g)).toHaveLength(1);

@@ -35,12 +35,18 @@ function buildOf(version: number): string {
 const old = join(repository, "dist/programs/muster.js");
 
 async function serve(program: string, name: string, log: string) {
+  const state = scratch();
   const command = new Command(join(repository, "bin/node"), [
-    ...[program, "serve", "--state", scratch(), "--name", name, "--log", log],
+    ...[program, "serve", "--state", state, "--name", name, "--log", log],
     ...["--listen", "http=127.0.0.1:0", "--scheduler", "inside"],
   ]);
   const [, url = ""] = await command.prints(/http at (https?:\S+),/);
-  return { command, url };
+  /** What `muster status` of this build prints of it. */
+  const status = async (...argv: readonly string[]): Promise<string> => {
+    const asked = [old, "status", "--state", state, ...argv];
+    return (await new Command(join(repository, "bin/node"), asked).ended).stdout;
+  };
+  return { command, url, status };
 }
 
 /** Two parties of one barrier, each at another server. */
@@ -116,10 +122,22 @@ it("a server says when ids of requests hold at one server only, and when they ho
   await second.command.prints(/(version \d+ until no server of an older build lives \(.*\));/);
   const ready = { name: "b", ready: true, why: [] };
   expect(await readiness()).toEqual({ ...ready, logVersion: keysVersion - 1 });
+  const nothingUp = "no experiments; start one with: muster up FILE\n";
+  expect(await second.status()).toBe(
+    `${nothingUp}the log is of version ${keysVersion - 1} until no server of an older build lives ` +
+      `(a), then of ${coreVersionMax}\n`,
+  );
+  const waiting = { version: keysVersion - 1, versionMax: coreVersionMax, olderServers: ["a"] };
+  expect(JSON.parse(await second.status("--json"))).toEqual({ experiments: [], log: waiting });
   first.command.child.kill("SIGTERM");
   await first.command.ended;
   await second.command.prints(/an id of an HTTP request holds at all servers now/);
   expect(await readiness()).toEqual({ ...ready, logVersion: coreVersionMax });
+  expect(await second.status()).toBe(
+    `${nothingUp}the log is of version ${coreVersionMax}, the newest known here\n`,
+  );
+  // A log that ends with its server waits for nobody.
+  expect(await (await serve(old, "c", "memory")).status()).toBe(nothingUp);
   second.command.child.kill("SIGTERM");
   const { stderr } = await second.command.ended;
   const lines = stderr.split("\n").filter((line) => line.includes("an id of an HTTP request"));

@@ -26,6 +26,7 @@ import { calmLogger } from "../../host/calm-logger.ts";
 import { systemClock } from "../../host/clock.ts";
 import { leaveLogInTime } from "../../host/leave-log.ts";
 import { describeLimits } from "../../host/limit-teller.ts";
+import { type LogVersion, logVersionOf } from "../../host/log-version.ts";
 import type { Logger } from "../../host/logger.ts";
 import type { Shards } from "../../host/shards.ts";
 import { warnOfClockSteps } from "../../host/warn-of-clock-steps.ts";
@@ -68,6 +69,8 @@ export interface DoorsOptions {
 
 /** What is open, and how it is closed. */
 export interface Doors {
+  /** Undefined without a log that outlasts the process. */
+  readonly logVersion: () => LogVersion | undefined;
   /** A line for people each: `http at http://127.0.0.1:8470, asks for no token`. */
   readonly lines: readonly string[];
   /** Takes nobody new; resolves when nobody waits any more, after `drainMs` at the latest. */
@@ -123,6 +126,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
       opened.push(await openRedirect(redirect, { logger, limits: limits.forwarder }));
     }
     return {
+      logVersion: () => (isKeptLog(plan.log) ? core?.logVersion() : undefined),
       lines: [...(core?.lines ?? []), ...opened.map(({ line }) => line)],
       async drain(drainMs) {
         for (const one of opened) one.drain?.();
@@ -137,6 +141,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
 }
 
 interface Core {
+  readonly logVersion: () => LogVersion;
   /** What is said of its log. */
   readonly lines: readonly string[];
   readonly open: (listen: Listen) => Promise<Opened>;
@@ -178,6 +183,7 @@ async function openCore(options: DoorsOptions): Promise<Core> {
     stopsWarning.push(warnOfOldVersion(shards, logger));
   }
   return {
+    logVersion: () => logVersionOf(shards.facts),
     lines: [logLine(plan, durability), ...limitLines(shards)],
     open: (listen) => {
       if (listen.edge === "http") return openHttp(listen, parts, options);

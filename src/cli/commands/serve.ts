@@ -92,9 +92,11 @@ async function serve(plan: ServePlan, state: StateDirectory, io: CommandIo): Pro
     const events = resolveOps(plan, state, signals.interrupt, schedulers);
     const linktest = resolveLinktest(plan);
     const hosts = new JoinedHosts(systemClock);
+    let logVersion: Doors["logVersion"] = () => undefined;
     const forDaemon = {
       ...{ onStopAsked: stop, xmlrpc, events, schedulers, linktest, bus: buses.boss },
       keep: plan.keep && { rules: plan.keep, say },
+      logVersion: () => logVersion(),
       machines: (...asked: Parameters<FindMachines>) => joinedMachines(hosts, ...asked),
     };
     const daemon =
@@ -113,6 +115,7 @@ async function serve(plan: ServePlan, state: StateDirectory, io: CommandIo): Pro
       throw error;
     });
     const doors = await unlessEnded(openingDoors, signals, () => leave(signals, daemon, say));
+    ({ logVersion } = doors);
     if (daemon !== undefined) describeDaemon(daemon, state, io);
     if (xmlrpc !== undefined) {
       io.stdout(`muster: XML-RPC at https://${xmlrpc.address}:${daemon?.xmlrpcPort}/\n`);
@@ -199,7 +202,8 @@ async function startDaemon(
   { limits }: ServePlan,
   asked: Pick<
     DaemonOptions,
-    "bus" | "onStopAsked" | "xmlrpc" | "events" | "schedulers" | "linktest" | "machines" | "keep"
+    | ("bus" | "onStopAsked" | "xmlrpc" | "events" | "schedulers" | "linktest" | "machines")
+    | ("keep" | "logVersion")
   >,
   logger: Logger,
 ): Promise<Daemon> {

@@ -7,8 +7,10 @@ import type {
   LiveStatus,
   OpenBarrier,
   RunRow,
+  StatusOfAll,
 } from "../../boss/index.ts";
 import { systemClock } from "../../host/clock.ts";
+import type { LogVersion } from "../../host/log-version.ts";
 import { exitCodes } from "../exit-codes.ts";
 import type { CommandIo } from "../io.ts";
 import { formatDuration, formatTable, harmless, joinNames } from "../output.ts";
@@ -23,13 +25,28 @@ export interface StatusArguments {
 
 /** @returns the exit status. @throws CommandError */
 export async function statusCommand(argv: StatusArguments, io: CommandIo): Promise<number> {
-  const request = { kind: "status", id: argv.id } as const;
-  const value = await askDaemon({ state: stateOf(argv.state), request });
+  const request = { kind: "status", id: argv.id, withLog: true } as const;
+  const answer = await askDaemon({ state: stateOf(argv.state), request });
+  // A daemon of an older build knows nothing of its log.
+  const value = Array.isArray(answer) ? { experiments: answer, log: null } : answer;
   const nowMs = systemClock.wallMs();
   if (argv.json) io.stdout(`${JSON.stringify(value, null, 2)}\n`);
-  else if (argv.id === null) io.stdout(formatStatus(value as readonly ExperimentStatus[], nowMs));
+  else if (argv.id === null) io.stdout(formatAll(value as StatusOfAll, nowMs));
   else io.stdout(formatDetails(value as ExperimentDetails, nowMs));
   return exitCodes.ok;
+}
+
+/** What `muster status` prints. */
+function formatAll({ experiments, log }: StatusOfAll, nowMs: number): string {
+  return `${formatStatus(experiments, nowMs)}${log === null ? "" : `${describeLog(log)}\n`}`;
+}
+
+/** For whoever replaces servers one by one: what the log waits for. */
+export function describeLog({ version, versionMax, olderServers }: LogVersion): string {
+  if (version >= versionMax) return `the log is of version ${version}, the newest known here`;
+  if (olderServers.length === 0) return `the log is of version ${version}, soon of ${versionMax}`;
+  const until = `until no server of an older build lives (${joinNames(olderServers, 20)})`;
+  return harmless(`the log is of version ${version} ${until}, then of ${versionMax}`);
 }
 
 /** The table of `muster status`. */

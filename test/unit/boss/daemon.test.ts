@@ -29,6 +29,7 @@ import { resolveLimits } from "../../../src/core/limits.ts";
 import { resolveBusLimits } from "../../../src/engine/bus-limits.ts";
 import { MemoryBus } from "../../../src/engine/memory-bus.ts";
 import { systemClock } from "../../../src/host/clock.ts";
+import type { LogVersion } from "../../../src/host/log-version.ts";
 import { silentLogger } from "../../../src/host/logger.ts";
 import { FakeRuns } from "./fake-run.ts";
 
@@ -56,7 +57,11 @@ afterEach(async () => {
 
 const state = () => resolveStateDirectory(folder, {});
 
-async function begin(limits: Partial<BossLimits> = {}, clock = systemClock): Promise<Daemon> {
+async function begin(
+  limits: Partial<BossLimits> = {},
+  clock = systemClock,
+  logVersion?: DaemonOptions["logVersion"],
+): Promise<Daemon> {
   const options: DaemonOptions = {
     ...{ state: state(), clock, coreLimits: resolveLimits() },
     ...{
@@ -67,6 +72,7 @@ async function begin(limits: Partial<BossLimits> = {}, clock = systemClock): Pro
       faults: process,
     },
     bus: new MemoryBus({ epoch: "e", limits: resolveBusLimits() }),
+    ...(logVersion && { logVersion }),
     onStopAsked: () => {
       stopsAsked += 1;
     },
@@ -186,6 +192,16 @@ describe("Daemon", () => {
     expect(statSync(folder).mode & 0o777).toBe(0o700);
     expect(statSync(state().socket).mode & 0o777).toBe(0o600);
     expect(statSync(state().database).mode & 0o777).toBe(0o600);
+  });
+
+  it("tells who asks what version its log is of, which it may not have yet", async () => {
+    let log: LogVersion | undefined;
+    await begin({}, systemClock, () => log);
+    const asked = { kind: "status", id: null, withLog: true } as const;
+    expect(await ask(asked)).toEqual({ experiments: [], log: null });
+    log = { version: 9, versionMax: 11, olderServers: ["b"] };
+    expect(await ask(asked)).toEqual({ experiments: [], log });
+    expect(await ask({ ...asked, withLog: false })).toEqual([]);
   });
 
   it("takes the place of a dead one's socket, and leaves none", async () => {

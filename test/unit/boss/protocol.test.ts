@@ -40,8 +40,8 @@ describe("checkRequest()", () => {
     { ...up, seed: null, presets: [] },
     { kind: "modify", id: "e", file: "/b.ns", text: "y", presets: [["opt(A)", "2"]] },
     { kind: "down", id: "e" },
-    { kind: "status", id: null },
-    { kind: "status", id: "e" },
+    { kind: "status", id: null, withLog: true },
+    { kind: "status", id: "e", withLog: false },
     { kind: "logs", id: "e", node: null, follow: true },
     { kind: "logs", id: "e", node: "n", follow: false },
     { kind: "stop" },
@@ -54,10 +54,12 @@ describe("checkRequest()", () => {
     expect(checkRequest(JSON.parse(JSON.stringify({ ...request, more: 1 })))).toEqual(request);
   });
 
-  it("takes up of an older client, which knows neither linktest nor machines", () => {
+  it("takes up and status of an older client, which knows no linktest, machines or log", () => {
     const { linktestLevel: _, on: _on, nodes: _nodes, addresses: _at, ...older } = up;
     const usual = { linktestLevel: null, on: [], nodes: null, addresses: [] };
     expect(checkRequest({ ...older })).toEqual({ ...older, ...usual });
+    const status = { kind: "status", id: null };
+    expect(checkRequest(status)).toEqual({ ...status, withLog: false });
   });
 
   it.each([
@@ -76,6 +78,7 @@ describe("checkRequest()", () => {
     { kind: "down" },
     { kind: "down", id: 1 },
     { kind: "status" },
+    { kind: "status", id: null, withLog: 1 },
     { kind: "logs", id: "e", node: null },
     { kind: "logs", id: "e", node: 1, follow: true },
     { kind: "logs", node: null, follow: true },
