@@ -7,12 +7,15 @@
 //       one that others could write to is not used.
 //   X2. As `process.execPath` it stands for Node: programs start their helpers by it, also where
 //       home is another directory, as on nodes, and with it the cache.
+//   X3. Nobody is started who would fail later for want of open files: the same is said as by
+//       bin/launch.sh. With fewer than 21 Node itself ends before this code, and nothing can be.
 import { createHash } from "node:crypto";
 import {
   chmodSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
+  readFileSync,
   renameSync,
   rmSync,
   symlinkSync,
@@ -33,6 +36,14 @@ export interface SingleIndex {
   readonly commands: Readonly<Record<string, string>>;
 }
 
+interface Asked {
+  /** What it is called, as `bin/` has it. */
+  readonly name: string;
+  /** Of `dist/programs`. */
+  readonly program: string;
+  readonly rest: readonly string[];
+}
+
 const index = JSON.parse(getAsset("index", "utf8")) as SingleIndex;
 const place = createHash("sha256").update(process.execPath).digest("hex").slice(0, 8);
 /** Of the directory with the files. */
@@ -49,18 +60,39 @@ function main(): void {
     become(join(from, "dist/programs", basename(script)), words.slice(helper + 1));
     return;
   }
-  const programs = join(unpackedRoot(), "dist/programs");
-  const own = index.commands[basename(calledAs)];
-  if (own !== undefined && basename(calledAs) !== "muster") {
-    become(join(programs, `${own}.js`), words);
-    return;
-  }
+  const asked = commandOf(basename(calledAs), words);
+  demandOpenFiles(asked);
+  become(join(unpackedRoot(), "dist/programs", `${asked.program}.js`), asked.rest);
+}
+
+/** By its own name, or by its first argument. */
+function commandOf(own: string, words: readonly string[]): Asked {
+  const named = index.commands[own];
+  if (named !== undefined && own !== "muster") return { name: own, program: named, rest: words };
   const [first = "", ...rest] = words;
   const asked = index.commands[first];
-  if (asked === undefined || first === "muster") {
-    become(join(programs, "muster.js"), first === "muster" ? rest : words);
-  } else {
-    become(join(programs, `${asked}.js`), rest);
+  if (asked !== undefined) return { name: first, program: asked, rest };
+  return { name: "muster", program: "muster", rest: words };
+}
+
+/** X3. The hard limit counts: Node raises its own as far as it may. */
+function demandOpenFiles({ name: command, program, rest }: Asked): void {
+  const needed = program === "muster" && rest[0] === "serve" ? 64 : 24;
+  const allowed = openFilesAllowed();
+  if (allowed >= needed) return;
+  const what = `${needed} open files are needed, and ${allowed} are allowed`;
+  process.stderr.write(`${command}: ${what}; raise the limit (ulimit -Hn)\n`);
+  process.exit(69);
+}
+
+/** Infinity where it is not known. */
+function openFilesAllowed(): number {
+  try {
+    const limits = readFileSync("/proc/self/limits", "utf8");
+    const [, hard] = /^Max open files +\S+ +(\d+) /m.exec(limits) ?? [];
+    return hard === undefined ? Number.POSITIVE_INFINITY : Number(hard);
+  } catch {
+    return Number.POSITIVE_INFINITY;
   }
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Goal: the one executable is all that is needed, here and on a host that gets it: a barrier is
-// crossed by the old client inside it, links are tested, and each of its programs is started from
-// where home is another. Method: the real executable, built here once; hosts whose PATH has the
-// programs that a copy takes, and no Node.
+// crossed by the old client inside it, links are tested, each of its programs is started from where
+// home is another, and with too few open files it says so. Method: the real executable, built here
+// once; hosts whose PATH has the programs that a copy takes, and no Node.
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -96,6 +96,27 @@ set l [$ns duplex-link $a $b 10Mb 20ms DropTail]`);
   // What a busy machine delays is no fault here: that packets came is the probes' doing.
   const came = readResult(out).links.map(({ measured }) => (measured?.delayUs ?? 0) > 15_000);
   expect(came, run.stdout + run.stderr).toEqual([true, true]);
+});
+
+test.each([
+  ["muster", 64, ["serve", "--check-config"]],
+  ["muster", 24, ["--version"]],
+  ["emulab-sync", 24, ["-V"]],
+] as const)("%s is not started with fewer open files than %i", async (name, needed, argv) => {
+  const env = { HOME: scratch(), XDG_CACHE_HOME: "" };
+  const limited = (allowed: number, file: string, ...words: readonly string[]) => {
+    const script = `ulimit -Sn ${allowed}; ulimit -Hn ${allowed}; exec "$@"`;
+    return new Command(file, words, { env, prefix: ["sh", "-c", script, "sh"] }).ended;
+  };
+  const refused = await limited(needed - 1, single, name, ...argv);
+  const advice = `${needed - 1} are allowed; raise the limit (ulimit -Hn)`;
+  const stderr = `${name}: ${needed} open files are needed, and ${advice}\n`;
+  expect(refused).toEqual({ code: 69, signal: null, stdout: "", stderr });
+  // As by the launcher; nothing was unpacked for it.
+  const launched = await limited(needed - 1, join(repository, "bin", name), ...argv);
+  expect([launched, readdirSync(env.HOME)]).toEqual([refused, []]);
+  const { code, stderr: said } = await limited(needed, single, name, ...argv);
+  expect([code, said.includes("open files")]).toEqual([0, false]);
 });
 
 test("each program of the one file can be started by one that has another home", async () => {
