@@ -4,6 +4,7 @@
 // naive-barriers.ts says, and knows servers of a shared log as well, and is quick enough for long
 // simulations. [EMULAB-SYNC 3]
 import type { Command, LogEntry, Participant } from "../core/command.ts";
+import type { BarrierDescription } from "../core/description.ts";
 import type { Limits } from "../core/limits.ts";
 import type { Asker } from "./naive-keys.ts";
 import { NaiveLives } from "./naive-lives.ts";
@@ -15,12 +16,15 @@ interface Party extends Asker {
   /** What an initialiser asks for; undefined for one who only waits. */
   readonly asks: number | undefined;
   readonly who: Participant;
+  readonly error: number;
+  readonly atUs: number;
 }
 
 interface Open {
   readonly scope: string;
   readonly name: string;
   readonly generation: number;
+  readonly sinceUs: number;
   /** In the order in which they came; each holds. */
   waiting: Party[];
   /** Asked for by those who went on. */
@@ -57,6 +61,17 @@ export class NaiveCounts {
 
   apply(entry: LogEntry): readonly NaiveSaid[] {
     return this.#lives.apply(entry);
+  }
+
+  /** What is open, as whoever looks is told. */
+  describe(scope: string): readonly BarrierDescription[] {
+    const here = [...this.#open.values()].filter((open) => open.scope === scope);
+    return here.map((open) => ({
+      ...{ scope, kind: "count", name: open.name, generation: open.generation },
+      ...{ expected: expectedOf(open), count: missingOf(open), arrived: open.waiting.length },
+      ...{ error: open.error, sinceUs: open.sinceUs, missing: this.#missing(open) },
+      waiting: open.waiting.map(({ who, error, atUs }) => ({ who, error, arrivedUs: atUs })),
+    }));
   }
 
   #obey(speaker: Speaker, command: Command): void {
@@ -115,7 +130,9 @@ export class NaiveCounts {
     } else {
       const { edge, life } = speaker;
       this.#lastId += 1;
-      const party: Party = { id: this.#lastId, edge, life, connection, asks, who };
+      const atUs = this.#lives.nowUs;
+      const facts = { asks, who, error, atUs };
+      const party: Party = { id: this.#lastId, edge, life, connection, ...facts };
       open.waiting.push(party);
       open.error = Math.max(open.error, error);
       const isOff = (): boolean => !open.waiting.includes(party);
@@ -276,7 +293,8 @@ export class NaiveCounts {
   #create(scope: string, name: string): Open {
     const key = `${scope} ${name}`;
     const generation = (this.#ends.get(key) ?? 0) + 1;
-    const open: Open = { scope, name, generation, waiting: [], asked: [], error: 0 };
+    const sinceUs = this.#lives.nowUs;
+    const open: Open = { scope, name, generation, sinceUs, waiting: [], asked: [], error: 0 };
     this.#open.set(key, open);
     return open;
   }

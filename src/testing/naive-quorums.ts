@@ -2,7 +2,8 @@
 // The rules of quorums at one controller once more, plainly: a list of barriers, a list of who
 // waits, and after each command the question whether one of them is reached, put to all of them.
 // [GNUNET-BARRIERS 3, 5, 10] Knows no tree.
-import type { Command, Deadline, LogEntry, Quorum } from "../core/command.ts";
+import type { Command, Deadline, LogEntry, Participant, Quorum } from "../core/command.ts";
+import type { BarrierDescription } from "../core/description.ts";
 import type { Limits } from "../core/limits.ts";
 import { NaiveLives } from "./naive-lives.ts";
 import type { NaiveSaid, Speaker } from "./naive-said.ts";
@@ -15,6 +16,7 @@ interface Barrier {
   readonly scope: string;
   readonly name: string;
   readonly generation: number;
+  readonly sinceUs: number;
   readonly mustAnswer: boolean;
   readonly deadline: Deadline | undefined;
   quorum: Quorum;
@@ -29,7 +31,9 @@ interface Barrier {
 interface Wait extends Speaker {
   readonly connection: number;
   readonly at: Barrier;
-  readonly names: readonly (string | undefined)[];
+  readonly who: Participant;
+  readonly error: number;
+  readonly atUs: number;
 }
 
 interface End {
@@ -77,6 +81,24 @@ export class NaiveQuorums {
 
   apply(entry: LogEntry): readonly NaiveSaid[] {
     return this.#lives.apply(entry);
+  }
+
+  /** What is open, as whoever looks is told. */
+  describe(scope: string): readonly BarrierDescription[] {
+    const here = this.#barriers.filter((barrier) => barrier.scope === scope);
+    return here.map((barrier) => {
+      const { name, generation, error, sinceUs, quorum, crossedError } = barrier;
+      const waits = this.#at(barrier);
+      const expected = this.#needed(barrier);
+      const status = crossedError === undefined ? "open" : "crossed";
+      return {
+        ...{ scope, kind: "quorum", name, generation, expected, error, sinceUs },
+        ...{ count: Math.max(0, expected - waits.length), arrived: waits.length },
+        ...{ missing: this.#missing(barrier) },
+        waiting: waits.map((wait) => ({ who: wait.who, error: wait.error, arrivedUs: wait.atUs })),
+        quorum: { quorum, status, peers: this.#size(scope), controllers: [] },
+      };
+    });
   }
 
   #obey(speaker: Speaker, command: Command): void {
@@ -135,7 +157,8 @@ export class NaiveQuorums {
       this.#ends.filter((end) => end.scope === scope && end.name === name).length + 1;
     const { edge, life } = speaker;
     const barrier: Barrier = {
-      ...{ scope, name, generation, mustAnswer: echo === "explicit", deadline, quorum },
+      ...{ scope, name, generation, sinceUs: this.#lives.nowUs, deadline, quorum },
+      mustAnswer: echo === "explicit",
       ...{ driver: { edge, life, connection }, crossedError: undefined, error: 0, deadlines: 0 },
     };
     this.#barriers.push(barrier);
@@ -163,7 +186,7 @@ export class NaiveQuorums {
       return;
     }
     const { edge, life } = speaker;
-    const wait: Wait = { edge, life, connection, at, names: [who.name, who.node] };
+    const wait: Wait = { edge, life, connection, at, who, error, atUs: this.#lives.nowUs };
     this.#waits.push(wait);
     at.error = Math.max(at.error, error);
     const isOff = (): boolean => !this.#waits.includes(wait);
@@ -355,7 +378,7 @@ export class NaiveQuorums {
     const absent = this.#peers
       .filter((peer) => peer.scope === scope)
       .map(({ name }) => name)
-      .filter((name) => !waits.some(({ names }) => names.includes(name)));
+      .filter((name) => !waits.some(({ who }) => who.name === name || who.node === name));
     const which = count === 1 ? "one" : `${count}`;
     if (absent.length > count) return [`${count} anonymous, from ${which} of ${absent.join(", ")}`];
     const rest = count - absent.length;

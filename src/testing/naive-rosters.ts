@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The rules of rosters once more, plainly: lists of rosters, members and waits, and after each
 // command the question whether a phase is complete, put to all of them.
-import type { Command, Deadline, LogEntry, RosterRules } from "../core/command.ts";
+import type { Command, Deadline, LogEntry, Participant, RosterRules } from "../core/command.ts";
+import type { BarrierDescription, MemberFacts } from "../core/description.ts";
 import type { Limits } from "../core/limits.ts";
 import type { Asker } from "./naive-keys.ts";
 import { NaiveLives } from "./naive-lives.ts";
@@ -9,9 +10,12 @@ import type { NaiveSaid, Speaker } from "./naive-said.ts";
 
 interface Member {
   readonly name: string;
+  readonly group: string | undefined;
   readonly label: string;
   /** Why it is dead. */
   dead: string | undefined;
+  /** Since when it has come, is expected or is dead. */
+  sinceUs: number;
   lastEdge: Speaker | undefined;
 }
 
@@ -22,6 +26,8 @@ interface Roster {
   readonly rules: RosterRules;
   members: Member[];
   phase: number;
+  /** Since when that is on. */
+  sinceUs: number;
   error: number;
   errorBefore: number;
   /** Counts what moves its deadline. */
@@ -32,6 +38,9 @@ interface Wait extends Speaker {
   readonly connection: number;
   readonly at: Roster;
   readonly name: string;
+  readonly who: Participant;
+  readonly error: number;
+  readonly atUs: number;
 }
 
 interface End extends Pick<Roster, "scope" | "name" | "generation"> {
@@ -66,6 +75,26 @@ export class NaiveRosters {
 
   apply(entry: LogEntry): readonly NaiveSaid[] {
     return this.#lives.apply(entry);
+  }
+
+  /** What is open, as whoever looks is told. */
+  describe(scope: string): readonly BarrierDescription[] {
+    const here = this.#rosters.filter((roster) => roster.scope === scope);
+    return here.map((roster) => {
+      const { name, generation, error, sinceUs, members, phase, rules } = roster;
+      const waits = this.#at(roster);
+      const hasCome = (one: Member): boolean => waits.some((wait) => wait.name === one.name);
+      const [arrived, others] = [members.filter(hasCome), members.filter((one) => !hasCome(one))];
+      const missing = others.filter(({ dead }) => dead === undefined).map(factsOf);
+      const dead = others.filter((one) => one.dead !== undefined).map(factsOf);
+      return {
+        ...{ scope, kind: "roster", name, generation, error, sinceUs },
+        ...{ expected: members.length, count: others.length, arrived: arrived.length },
+        missing: this.#missing(roster),
+        waiting: waits.map((wait) => ({ who: wait.who, error: wait.error, arrivedUs: wait.atUs })),
+        roster: { phase, rules, arrived: arrived.map(factsOf), missing, dead },
+      };
+    });
   }
 
   #obey(speaker: Speaker, command: Command): void {
@@ -125,9 +154,9 @@ export class NaiveRosters {
     const ends = this.#ends.filter((end) => end.scope === scope && end.name === name);
     const roster: Roster = {
       ...{ scope, name, generation: ends.length + 1, rules, members: [] },
-      ...{ phase: 1, error: 0, errorBefore: 0, deadlines: 0 },
+      ...{ phase: 1, sinceUs: this.#lives.nowUs, error: 0, errorBefore: 0, deadlines: 0 },
     };
-    for (const member of members) addMember(roster, member);
+    for (const member of members) addMember(roster, member, this.#lives.nowUs);
     this.#rosters.push(roster);
     if (rules.deadline?.since === "opening") this.#ring(roster, rules.deadline);
     this.#lives.tell(speaker, { kind: "acknowledged", connection });
@@ -163,10 +192,11 @@ export class NaiveRosters {
 
   #wait(speaker: Speaker, at: Roster, member: Member, command: Of<"roster-arrive">): void {
     const { edge, life } = speaker;
-    const { connection, error, timeoutUs } = command;
-    member.dead = undefined;
+    const { connection, who, error, timeoutUs } = command;
+    const atUs = this.#lives.nowUs;
+    [member.dead, member.sinceUs] = [undefined, atUs];
     member.lastEdge = { edge, life };
-    const wait: Wait = { edge, life, connection, at, name: member.name };
+    const wait: Wait = { edge, life, connection, at, name: member.name, who, error, atUs };
     this.#waits.push(wait);
     at.error = Math.max(at.error, error);
     const isOff = (): boolean => !this.#waits.includes(wait);
@@ -236,7 +266,7 @@ export class NaiveRosters {
       this.#drop(roster, name, `${name} is not expected any more`);
       roster.members = roster.members.filter((member) => member.name !== name);
     }
-    for (const member of add) addMember(roster, member);
+    for (const member of add) addMember(roster, member, this.#lives.nowUs);
     this.#look(roster);
   }
 
@@ -262,7 +292,7 @@ export class NaiveRosters {
   }
 
   #bury(roster: Roster, members: readonly Member[], reason: string): void {
-    for (const member of members) member.dead = reason;
+    for (const member of members) [member.dead, member.sinceUs] = [reason, this.#lives.nowUs];
     const { whenDead } = roster.rules;
     if (whenDead === "fail") {
       const why = `${members[0]?.name} is dead: ${reason}`;
@@ -290,7 +320,9 @@ export class NaiveRosters {
   /** A deadline since an arrival does not run while nobody waits. */
   #forget(waits: readonly Wait[]): void {
     this.#waits = this.#waits.filter((wait) => !waits.includes(wait));
-    for (const { at } of waits) {
+    for (const { at, name } of waits) {
+      const member = at.members.find((one) => one.name === name);
+      if (member !== undefined) member.sinceUs = this.#lives.nowUs;
       const since = at.rules.deadline?.since;
       if (this.#at(at).length === 0 && since !== "opening") at.deadlines += 1;
     }
@@ -309,6 +341,8 @@ export class NaiveRosters {
     this.#waits = this.#waits.filter((wait) => !waits.includes(wait));
     this.#release(waits, roster, roster.phase, "crossed", {});
     roster.phase += 1;
+    roster.sinceUs = this.#lives.nowUs;
+    for (const member of roster.members) member.sinceUs = roster.sinceUs;
     roster.errorBefore = roster.error;
     roster.error = 0;
     if (deadline?.since === "opening") this.#ring(roster, deadline);
@@ -416,9 +450,15 @@ export class NaiveRosters {
 function addMember(
   roster: Roster,
   { name, group }: { readonly name: string; readonly group?: string },
+  sinceUs: number,
 ): void {
   const label = group === undefined ? name : `${name} of ${group}`;
-  roster.members.push({ name, label, dead: undefined, lastEdge: undefined });
+  roster.members.push({ name, group, label, sinceUs, dead: undefined, lastEdge: undefined });
+}
+
+function factsOf({ name, group, sinceUs, dead: reason }: Member): MemberFacts {
+  const ofGroup = group === undefined ? {} : { group };
+  return { name, ...ofGroup, sinceUs, ...(reason === undefined ? {} : { reason }) };
 }
 
 function isIt(one: Wait, { edge, life }: Speaker, connection: number): boolean {

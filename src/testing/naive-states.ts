@@ -2,6 +2,7 @@
 // The rules of states once more, plainly: the list of all signals, the list of all waits, and after
 // each command a look at every wait there is. [TESTGROUND-SYNC 4]
 import type { Command, LogEntry, Participant } from "../core/command.ts";
+import type { BarrierDescription } from "../core/description.ts";
 import type { Limits } from "../core/limits.ts";
 import type { Asker } from "./naive-keys.ts";
 import { NaiveLives } from "./naive-lives.ts";
@@ -18,6 +19,11 @@ interface Wait extends Speaker {
   readonly target: number;
   /** The largest brought to the target since somebody has been waiting for it. */
   readonly error: number;
+  readonly who: Participant;
+  readonly brought: number;
+  readonly atUs: number;
+  /** Since when somebody waits for its target. */
+  readonly sinceUs: number;
 }
 
 interface Arrival {
@@ -40,7 +46,7 @@ export class NaiveStates {
   readonly #lives: NaiveLives;
   #signals: { readonly scope: string; readonly barrier: string; readonly node: string }[] = [];
   /** Names in the order in which they were first used. */
-  #states: { readonly scope: string; readonly barrier: string }[] = [];
+  #states: { readonly scope: string; readonly barrier: string; readonly sinceUs: number }[] = [];
   #failures: (Failure & { readonly scope: string; readonly barrier: string })[] = [];
   #nodes: { readonly scope: string; readonly nodes: readonly string[] }[] = [];
   #waits: Wait[] = [];
@@ -62,6 +68,28 @@ export class NaiveStates {
 
   apply(entry: LogEntry): readonly NaiveSaid[] {
     return this.#lives.apply(entry);
+  }
+
+  /** What is open, as whoever looks is told: who waits for the smallest target, and how many. */
+  describe(scope: string): readonly BarrierDescription[] {
+    const here = this.#states.filter((row) => row.scope === scope);
+    return here.map(({ barrier: name, sinceUs }) => {
+      const waits = this.#at(scope, name);
+      const value = this.#value(scope, name);
+      const targets = [...new Set(waits.map(({ target }) => target))].sort((a, b) => a - b);
+      const [expected = 0] = targets;
+      const first = waits.filter(({ target }) => target === expected);
+      const count = first.length === 0 ? 0 : Math.max(0, expected - value);
+      const ofTarget = (target: number): number =>
+        waits.filter((wait) => wait.target === target).length;
+      return {
+        ...{ scope, kind: "state", name, generation: 1, expected, count, arrived: waits.length },
+        ...{ error: first[0]?.error ?? 0, sinceUs: first[0]?.sinceUs ?? sinceUs },
+        missing: count === 0 ? [] : this.#missing(scope, name, count),
+        waiting: first.map(({ who, brought, atUs }) => ({ who, error: brought, arrivedUs: atUs })),
+        state: { value, targets: targets.map((target) => ({ target, waiting: ofTarget(target) })) },
+      };
+    });
   }
 
   #obey(speaker: Speaker, command: Command): void {
@@ -116,7 +144,8 @@ export class NaiveStates {
       return;
     }
     this.#lives.openScope(scope);
-    if (!this.#isKnown(scope, barrier)) this.#states.push({ scope, barrier });
+    const atUs = this.#lives.nowUs;
+    if (!this.#isKnown(scope, barrier)) this.#states.push({ scope, barrier, sinceUs: atUs });
     const before = this.#value(scope, barrier);
     if (kind !== "state-wait") {
       const named = this.#nodes.findLast((row) => row.scope === scope)?.nodes ?? [];
@@ -130,7 +159,8 @@ export class NaiveStates {
     const { edge, life } = speaker;
     this.#lastId += 1;
     const id = this.#lastId;
-    const wait = { id, since: id, edge, life, ...arrival, target };
+    const came = { brought: arrival.error, atUs, sinceUs: atUs };
+    const wait = { id, since: id, edge, life, ...arrival, ...came, target };
     const isLate = kind === "state-wait" ? target <= value : target < value;
     const isFailed = failure !== undefined && target > value;
     // Who reaches its own target is among those it is reached for; who is late comes after them.
@@ -144,7 +174,8 @@ export class NaiveStates {
     const { scope, barrier, target } = wait;
     const others = this.#at(scope, barrier).filter((other) => other.target === target);
     const error = Math.max(wait.error, ...others.map((other) => other.error));
-    const mine: Wait = { ...wait, error, since: others[0]?.since ?? wait.id };
+    const { since, sinceUs } = others[0] ?? wait;
+    const mine: Wait = { ...wait, error, since, sinceUs };
     // Everybody who waits for it is told the largest.
     this.#waits = this.#waits.map((other) =>
       others.includes(other) ? { ...other, error } : other,
