@@ -12,6 +12,8 @@ export type Change =
       readonly what: "roster-change";
       readonly add: readonly string[];
       readonly remove: readonly string[];
+      /** Over HTTP: who is added is of a group of the name of the request. */
+      readonly isGrouped?: true;
     };
 
 /** So that each change is often one that can be made: more or fewer than there are now. */
@@ -22,6 +24,13 @@ export function drawChange(random: Random, members: readonly string[]): Change {
     if (random.chance(0.3)) return { what: "quorum-change", count: random.below(4) };
     return { what: "quorum-change", percent: random.pick([0, 34, 67, 100]) };
   }
+  return drawRosterChange(random, members);
+}
+
+export function drawRosterChange(
+  random: Random,
+  members: readonly string[],
+): Extract<Change, { what: "roster-change" }> {
   const how = random.pick(["add", "remove", "renew", "replace"] as const);
   const name = random.pick(members);
   const other = how === "renew" ? name : random.pick(members);

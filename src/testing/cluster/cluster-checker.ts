@@ -15,6 +15,7 @@
 //       is cancelled is told, and all servers take requests.
 //   K8. Messages of a topic have the numbers 1, 2, 3, ..., each message one, and a subscriber gets
 //       them in order, without gap or repeat (P1, D11).
+//   K9. Who looks is told what is open (looks.ts).
 import type { Command, LogEntry } from "../../core/command.ts";
 import type { Applied, BarrierKind } from "../../core/effect.ts";
 import type { Limits } from "../../core/limits.ts";
@@ -26,6 +27,7 @@ import { NaiveRosters } from "../naive-rosters.ts";
 import type { NaiveSaid, Speaker } from "../naive-said.ts";
 import { NaiveStates } from "../naive-states.ts";
 import { KeyedRequests } from "./keyed-requests.ts";
+import { judgeLooks, type Look } from "./looks.ts";
 import type { Party } from "./party.ts";
 import type { SharedLog } from "./shared-log.ts";
 import { type Answer, connectionsOf, type Told, toldBy } from "./told.ts";
@@ -50,6 +52,12 @@ interface Life {
   /** What its connections have begun with, and whose they are. */
   readonly asked: Map<number, BarrierKind>;
   readonly names: Map<number, string>;
+}
+
+/** What is changed of the members of a roster. */
+export interface Members {
+  readonly add: readonly (string | { readonly name: string; readonly group?: string })[];
+  readonly remove: readonly string[];
 }
 
 interface Judged {
@@ -89,6 +97,10 @@ export class ClusterChecker {
   readonly #told = new Map<string, Told[]>();
   readonly #keyed = new KeyedRequests((text) => this.complain("K4", text));
   readonly #topics = new Map<string, string[]>();
+  /** By what they change: who has asked for that over HTTP, the first of those who want the same. */
+  readonly #changes = new Map<string, string>();
+  readonly #entries: LogEntry[] = [];
+  readonly #looks: Look[] = [];
   /** By server: the entry that it has to read next. */
   readonly #nextOf = new Map<string, number>();
   readonly problems: string[] = [];
@@ -126,6 +138,26 @@ export class ClusterChecker {
   /** Requests of this name have an id, at whichever servers they are made. */
   registerId(name: string): void {
     this.#keyed.register(name);
+  }
+
+  /** Somebody asks for this over HTTP, of which the log has nothing but what is changed. */
+  registerChange(name: string, scope: string, barrier: string, change: Members): void {
+    const key = changeKey(scope, barrier, change);
+    const first = this.#changes.get(key) ?? name;
+    this.#changes.set(key, first);
+    // What one of those who want the same was told, another may have been.
+    const told = this.#told.get(first) ?? [];
+    this.#told.set(first, told).set(name, told);
+  }
+
+  /** The newest entry that a server has applied. */
+  positionOf(server: string): number {
+    return (this.#nextOf.get(server) ?? 1) - 1;
+  }
+
+  /** Somebody who has looked was shown something. */
+  onLook(look: Look): void {
+    this.#looks.push(look);
   }
 
   /** A server begins to read: behind a snapshot at that entry, or 0. */
@@ -173,6 +205,7 @@ export class ClusterChecker {
     const text = addressed.length === 0 ? `${nowUs}` : JSON.stringify([nowUs, addressed]);
     if (index === this.#judged.length) {
       this.#judged.push({ text, digest: undefined });
+      this.#entries.push(entry);
       this.#judge(server, entry, applied);
     }
     const judged = this.#judged[index];
@@ -196,12 +229,18 @@ export class ClusterChecker {
     this.complain("K8", `${who}: message ${number} of ${topic} is ${message}, should be ${meant}`);
   }
 
-  /** A client has its answer: nothing leaves before the log says it. */
-  onAnswer({ name, at, asked }: Party, answer: Answer): void {
-    if (answer.isUntold === true || this.#told.get(name)?.some(answer.fits) === true) return;
-    const told = JSON.stringify(this.#told.get(name) ?? []);
-    const who = `${name} at ${at} (${asked})`;
-    this.complain("K5", `${who} heard ${answer.text}, so far it was told ${told}`);
+  /**
+   * A client has its answer: nothing leaves before the log says it. @returns the first entry that
+   * may have said it, 0 where none need have
+   */
+  onAnswer({ name, at, asked }: Party, answer: Answer): number {
+    const told = this.#told.get(name) ?? [];
+    if (!isTold(answer, told)) {
+      const who = `${name} at ${at} (${asked})`;
+      const what = `${answer.text}, so far it was told ${JSON.stringify(told)}`;
+      this.complain("K5", `${who} heard ${what}`);
+    }
+    return answer.isUntold === true ? 0 : (told.find(answer.fits)?.entry ?? 0);
   }
 
   /** Everything was cancelled, and there was time enough. */
@@ -221,7 +260,7 @@ export class ClusterChecker {
       if (party.answers > 1 && !mayCountAgain)
         this.complain("K5", `${who} got ${party.answers} answers`);
       if (end?.kind === "answered") {
-        if (end.answer.isUntold !== true && !told.some(end.answer.fits)) {
+        if (!isTold(end.answer, told)) {
           const meant = JSON.stringify(told);
           this.complain("K5", `${who} heard ${end.answer.text}, was told ${meant}`);
         }
@@ -234,6 +273,9 @@ export class ClusterChecker {
         this.complain("K6", `${who} was closed: ${end.why}; told ${JSON.stringify(told)}`);
       }
     }
+    const { isOfTree = false, limits } = this.#options;
+    if (isOfTree) return;
+    for (const text of judgeLooks(this.#looks, this.#entries, limits)) this.complain("K9", text);
   }
 
   complain(rule: string, text: string): void {
@@ -267,6 +309,7 @@ export class ClusterChecker {
     const kind = kindOf(command);
     if (kind !== undefined && !asked.has(connection)) asked.set(connection, kind);
     const name = names.get(connection) ?? this.#nameBy(command);
+    if (name !== undefined && command.kind === "roster-change") names.set(connection, name);
     if (name === undefined || !("who" in command || command.kind === "publish")) return;
     names.set(connection, name);
     this.#counted.set(name, (this.#counted.get(name) ?? 0) + 1);
@@ -284,9 +327,15 @@ export class ClusterChecker {
     return life;
   }
 
-  /** Clients of old doors are known by where they come from, those who publish by what they say. */
+  /**
+   * Clients of old doors are known by where they come from, those who publish by what they say,
+   * those who change a roster by the change.
+   */
   #nameBy(command: Command): string | undefined {
     if (command.kind === "publish") return nameIn(this.#options.messageOf(command.payload.id));
+    if (command.kind === "roster-change") {
+      return this.#changes.get(changeKey(command.scope, command.barrier, command));
+    }
     return "who" in command ? (nameIn(command.who.name) ?? nameIn(command.who.address)) : undefined;
   }
 
@@ -419,6 +468,19 @@ function kindOf(command: Command): BarrierKind | undefined {
 /** `c12` of `c12:0/udp`, and of `"c12"`. */
 function nameIn(text: string | undefined): string | undefined {
   return /^"?(c\d+)/.exec(text ?? "")?.[1];
+}
+
+function changeKey(scope: string, barrier: string, { add, remove }: Members): string {
+  const added = add.map((one) =>
+    typeof one === "string" ? one : `${one.name} ${one.group ?? ""}`,
+  );
+  return JSON.stringify([scope, barrier, added.map((one) => one.trim()), remove]);
+}
+
+function isTold(answer: Answer, told: readonly Told[]): boolean {
+  if (answer.isUntold === true) return true;
+  const { fits, alsoFits } = answer;
+  return told.some(fits) && (alsoFits === undefined || told.some(alsoFits));
 }
 
 /** Whether it is said that nobody can say what has become of it. */

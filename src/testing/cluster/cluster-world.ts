@@ -14,6 +14,8 @@ import { attachedSessions } from "./attached-sessions.ts";
 import { ClusterChecker } from "./cluster-checker.ts";
 import { callerOf, SimulatedServer } from "./cluster-server.ts";
 import type { ControllerPlace, ServerLinks } from "./controller-place.ts";
+import { httpScope, membersOf } from "./http-clients.ts";
+import { Looking } from "./looking.ts";
 import { NativeClient, sessionLeaseMs } from "./native-client.ts";
 import { endsByItself } from "./old-clients.ts";
 import { messageDelayMsMax, OldDoors } from "./old-doors.ts";
@@ -21,9 +23,10 @@ import type { Party, PartyEvents } from "./party.ts";
 import type { AskStep, DoorName, FaultName, FaultRates } from "./script.ts";
 import { SharedLog } from "./shared-log.ts";
 import { sharedPayloads } from "./shared-payloads.ts";
-import { SnapshotStream } from "./snapshot-stream.ts";
+import { createSnapshots, type SnapshotStream } from "./snapshot-stream.ts";
 import { SocketLine } from "./socket-line.ts";
 import { UnequalLimits } from "./unequal-limits.ts";
+import { struckNames, wayFaultsOf } from "./way-faults.ts";
 
 export interface WorldOptions {
   readonly seed: number;
@@ -46,6 +49,8 @@ export interface Program {
   isParted: boolean;
   isUp: boolean;
   isClosing: boolean;
+  /** The newest entry that it was told of. */
+  heard: number;
   /** Since when its session may have been without a server that serves it. */
   troubledSinceUs: number | undefined;
 }
@@ -74,6 +79,7 @@ export class ClusterWorld {
   readonly #programs = new Map<number, Program>();
   readonly #doors: OldDoors;
   readonly #askingAgain: AskingAgain;
+  readonly #looking: Looking;
   readonly #serverOf = new Map<Party, SimulatedServer>();
   readonly #programOf = new Map<Party, Program>();
   #lastIncarnation = 0;
@@ -91,7 +97,7 @@ export class ClusterWorld {
       isOn: this.#rate("unequal-limits") > 0 && controller === undefined,
     });
     this.log = new SharedLog(this.clock);
-    this.snapshots = this.#createSnapshots();
+    this.snapshots = createSnapshots({ ...options, clock: this.clock });
     this.logName = controller === undefined ? "log" : `${controller.name}/log`;
     this.log.onCut = (first) => this.#trace(this.logName, `begins with entry ${first}`);
     const messageOf = (id: number): string | undefined => this.#messages.get(id);
@@ -111,7 +117,9 @@ export class ClusterWorld {
           return;
         }
         party.end = { kind: "answered", answer };
-        this.checker.onAnswer(party, answer);
+        const entry = this.checker.onAnswer(party, answer);
+        const program = this.#programOf.get(party);
+        if (program !== undefined) program.heard = Math.max(program.heard, entry);
         this.#trace(party.name, `hears: ${answer.text}`);
       },
       closed: (party, why) => {
@@ -134,6 +142,10 @@ export class ClusterWorld {
         this.#serverOf.set(party, server);
         return this.#doors.ask(party, server, step, events);
       },
+    });
+    this.#looking = new Looking({
+      ...{ checker: this.checker, events: this.#events },
+      connect: (party, server) => this.#doors.connect(party, server),
     });
   }
 
@@ -243,6 +255,7 @@ export class ClusterWorld {
         this.checker.register(`session/open/${edge}`, incarnation, connection, party.name),
       onMessage: (who, topic, number, message) =>
         this.checker.onMessage(who, topic, number, message),
+      onLook: (party, looked, shown) => this.#looking.end(party, scope, looked, shown),
       onLink: (up) => {
         this.#trace(name, up ? "is in" : "has lost its server");
         program.isUp = up;
@@ -252,7 +265,7 @@ export class ClusterWorld {
     });
     const program: Program = {
       ...{ name, process, client, line: undefined, isParted: false, isUp: false },
-      isClosing: false,
+      ...{ isClosing: false, heard: 0 },
       troubledSinceUs: 0,
     };
     this.#programs.set(session, program);
@@ -305,7 +318,11 @@ export class ClusterWorld {
     const party = this.#createParty(step, program.name, { hasDeadline, isNative: true });
     this.#programOf.set(party, program);
     // A look at the state is not kept over a lost connection, and says so.
-    if (step.ask.what === "describe") party.excuse = "the connection may be lost";
+    if (step.ask.what === "describe" || step.ask.what === "look") {
+      party.excuse = "the connection may be lost";
+      const server = program.line && this.#servedBy.get(program.line);
+      if (server !== undefined) this.#looking.begin(party, server, program.heard);
+    }
     if (program.client.ask(party, step)) return;
     this.parties.pop();
     this.#waiting.pop();
@@ -324,7 +341,12 @@ export class ClusterWorld {
       ...(step.again === undefined ? {} : { hasId: true }),
     });
     this.#serverOf.set(party, server);
-    if (step.again === undefined) this.#doors.start(party, server, step, door);
+    const { ask, barrier } = step;
+    if (ask.what === "roster-change") {
+      this.checker.registerChange(party.name, httpScope, barrier, membersOf(party, ask));
+    }
+    if (ask.what === "look" || ask.what === "look-at") this.#looking.ask(party, server, step);
+    else if (step.again === undefined) this.#doors.start(party, server, step, door);
     else {
       this.checker.registerId(party.name);
       this.#askingAgain.start(party, step, index);
@@ -503,13 +525,7 @@ export class ClusterWorld {
       ...{ name, clock: this.clock, log: this.log, random: this.#fork(), limits },
       ...{ payloads: this.#createPayloads(), snapshots: this.snapshots },
       toldLimits: () => this.#limits.draw(),
-      wayFaults: {
-        delayMsMax: this.#rate("slow-log") > 0 ? 40 : 0,
-        lost: this.#rate("lose-appends"),
-        refused: this.#rate("refuse-appends"),
-        unacknowledged: this.#rate("lose-acknowledgements"),
-        doubled: this.#rate("double-appends"),
-      },
+      wayFaults: wayFaultsOf(this.#options.faults),
       newIncarnation: () => {
         this.#lastIncarnation += 1;
         return this.#lastIncarnation;
@@ -556,20 +572,6 @@ export class ClusterWorld {
     }
   }
 
-  #createSnapshots(): SnapshotStream | undefined {
-    if (this.#rate("snapshots") === 0) return undefined;
-    const isSlow = this.#rate("slow-snapshots") > 0;
-    return new SnapshotStream({
-      // Of its own: what else is drawn does not depend on it.
-      ...{ clock: this.clock, random: new Random(this.#options.seed ^ 0x5afe) },
-      faults: {
-        ...{ delayMsMax: isSlow ? 40 : 0, lateMsMax: isSlow ? 1_500 : 0 },
-        lost: this.#rate("lose-snapshots"),
-      },
-      onLost: () => this.#options.onStruck("lose-snapshots"),
-    });
-  }
-
   #createPayloads(): Payloads {
     return sharedPayloads(this.#payloads, this.log, (id, text) => this.#messages.set(id, text));
   }
@@ -586,11 +588,3 @@ export class ClusterWorld {
     this.#options.trace(who, what);
   }
 }
-
-const struckNames = {
-  delayMsMax: "slow-log",
-  lost: "lose-appends",
-  refused: "refuse-appends",
-  unacknowledged: "lose-acknowledgements",
-  doubled: "double-appends",
-} as const;

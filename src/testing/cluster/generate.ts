@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Draws the steps of a run from its seed: who asks what by which door, and what breaks when.
 import { Random } from "../../core/random.ts";
+import { BesideDrawer } from "./beside.ts";
 import { drawChange } from "./changes.ts";
 import {
   type Ask,
@@ -84,6 +85,8 @@ class Drawer {
   readonly #ofTreeIds: Random;
   /** Of changes of whom a barrier is for, likewise. */
   readonly #ofChanges: Random;
+  /** Of what is asked for between other steps, which are what they would be without it. */
+  readonly #beside: BesideDrawer;
   readonly #servers: number;
   readonly #faults: FaultRates;
   readonly #steps: Step[] = [];
@@ -101,6 +104,8 @@ class Drawer {
     this.#ofIds = new Random(seed ^ 0x1d1d1);
     this.#ofTreeIds = new Random(seed ^ 0x7ee1d);
     this.#ofChanges = new Random(seed ^ 0xc4a9e);
+    const isTree = (faults.trees ?? 0) > 0;
+    this.#beside = new BesideDrawer({ seed, servers, isTree, names, members });
     this.#servers = servers;
     this.#faults = faults;
   }
@@ -114,7 +119,7 @@ class Drawer {
       if (strike !== undefined) this.#add(strike);
       else this.#drawWork();
     }
-    return this.#steps;
+    return this.#beside.among(this.#steps);
   }
 
   /** @returns whether one was drawn. */

@@ -13,6 +13,7 @@ import type { Clock } from "../../host/clock.ts";
 import type { EdgeCommand } from "../../wire/link/frames.ts";
 import type { Action } from "../../wire/link/roles.ts";
 import { askChange } from "./changes.ts";
+import type { Looked, Shown } from "./looks.ts";
 import type { Party, PartyEvents } from "./party.ts";
 import type { AskStep } from "./script.ts";
 import type { Answer, Told } from "./told.ts";
@@ -33,6 +34,8 @@ export interface NativeClientOptions {
   /** A request has this connection of that edge. */
   readonly onRequest: (life: SessionLife, connection: number, party: Party) => void;
   readonly onMessage: (who: string, topic: string, number: number, message: string) => void;
+  /** Who has looked is shown this. */
+  readonly onLook: (party: Party, looked: Looked, shown: Shown) => void;
   readonly onLink: (up: boolean) => void;
   /** The session ended, not by its own wish. */
   readonly onEnd: (why: string) => void;
@@ -253,9 +256,16 @@ export class NativeClient {
       case "cancel":
         await handleOf(session, ask.kind, barrier).cancel(0, { signal });
         return anything;
-      default:
-        await session.describe(barrier);
+      case "look": {
+        const { barriers } = await session.describe();
+        this.#options.onLook(party, { of: "page", max: Number.POSITIVE_INFINITY }, { barriers });
         return anything;
+      }
+      default: {
+        const { barriers } = await session.describe(barrier);
+        this.#options.onLook(party, { of: "name", name: barrier }, { barriers });
+        return anything;
+      }
     }
   }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Clients of the doors that speak other protocols: one connection, one request, one answer. They
-// read bytes and texts by themselves, and share with the servers only what encodes a request.
+// read bytes and texts by themselves, and share with the servers only what encodes a request. Those
+// of HTTP are in http-clients.ts.
 import { EventEmitter } from "node:events";
 import type { Duplex } from "node:stream";
 import type { WebSocket } from "ws";
@@ -261,84 +262,6 @@ export function startGnunetClient(
     say({ kind: "testbed-init", hostId: 0, eventMask: 0n, hostname: "h" });
     say({ kind: "barrier-init", quorum: ask.percent, name });
   } else say({ kind: "barrier-wait", name });
-}
-
-/** A request of curl's. @returns what ends its connection */
-export function startHttpClient(
-  party: Party,
-  stream: Duplex,
-  step: AskStep,
-  events: PartyEvents,
-): () => void {
-  const { path, body } = httpRequestOf(party, step);
-  let text = "";
-  party.leave = () => {
-    party.end ??= { kind: "left" };
-    stream.destroy();
-  };
-  stream.on("data", (chunk: Buffer) => {
-    text += chunk.toString();
-    const [head = "", rest = ""] = text.split("\r\n\r\n");
-    const length = Number(/content-length: (\d+)/i.exec(head)?.[1] ?? Number.NaN);
-    if (Buffer.byteLength(rest) < length || Number.isNaN(length)) return;
-    onAnswer(party, rest, events);
-    stream.end();
-  });
-  stream.on("end", () => stream.end());
-  stream.on("close", () => {
-    if (party.end === undefined) events.closed(party, "closed without an answer");
-  });
-  const json = JSON.stringify(body);
-  stream.write(
-    `POST ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n` +
-      `Content-Type: application/json\r\nContent-Length: ${json.length}\r\n\r\n${json}`,
-  );
-  return () => void stream.destroy();
-}
-
-function httpRequestOf(party: Party, { ask, barrier, error, timeoutMs, again }: AskStep) {
-  const scope = "?scope=s1";
-  const who = { name: party.name, ...(again === undefined ? {} : { id: party.name }) };
-  const arrival = { ...who, error, ...(timeoutMs === undefined ? {} : { timeoutMs }) };
-  if (ask.what === "count-init") {
-    const body = { ...arrival, count: ask.count, waits: ask.waits };
-    return { path: `/v1/barriers/${barrier}/init${scope}`, body };
-  }
-  if (ask.what === "count-wait")
-    return { path: `/v1/barriers/${barrier}/wait${scope}`, body: arrival };
-  if (ask.what === "signal") return { path: `/v1/states/${barrier}/signal${scope}`, body: who };
-  const target = ask.what === "state-wait" ? ask.target : 0;
-  return { path: `/v1/states/${barrier}/wait${scope}`, body: { ...arrival, target } };
-}
-
-function onAnswer(party: Party, text: string, events: PartyEvents): void {
-  const { outcome, error, generation, value, code } = JSON.parse(text) as {
-    readonly outcome?: string;
-    readonly error?: number;
-    readonly generation?: number;
-    readonly value?: number;
-    readonly code?: string;
-  };
-  const isOpen = code === "unavailable" || code === "ended";
-  // Who has an id asks again then, and is answered by whom it asks.
-  if (!isOpen || party.hasId !== true) party.answers += 1;
-  if (party.end !== undefined) return;
-  if (isOpen) {
-    events.closed(party, text);
-    return;
-  }
-  events.answered(party, {
-    text,
-    fits: (told) => {
-      if (code !== undefined) return told.word === code;
-      if (outcome === "crossed") {
-        const isIt = told.what === "released" && told.word === "crossed";
-        return isIt && told.number === error && told.generation === generation;
-      }
-      if (value !== undefined) return told.what === "signalled" && told.number === value;
-      return told.what === "acknowledged";
-    },
-  });
 }
 
 /** Whether a request may end by itself, at this door. */

@@ -5,10 +5,10 @@ import { Random } from "../../core/random.ts";
 import type { Network, Pipe } from "../network.ts";
 import type { VirtualClock } from "../virtual-clock.ts";
 import { doorScope, type SimulatedServer } from "./cluster-server.ts";
+import { startHttpClient } from "./http-clients.ts";
 import {
   createTestgroundPeer,
   startGnunetClient,
-  startHttpClient,
   startSyncClient,
   startUdpClient,
   testgroundAnswer,
@@ -67,8 +67,13 @@ export class OldDoors {
 
   /** A request over HTTP that may be asked for again. @returns what drops its connection */
   ask(party: Party, server: SimulatedServer, step: NumberedAsk, events: PartyEvents): () => void {
-    const stream = this.#openStream(party, server, step, "http");
+    const stream = this.#openStream(party, server, "http");
     return startHttpClient(party, stream, step, events);
+  }
+
+  /** A connection to the HTTP door of one who looks. */
+  connect(party: Party, server: SimulatedServer): Pipe["client"] {
+    return this.#openStream(party, server, "http");
   }
 
   /** Whoever is connected to a server waits in its kernel. */
@@ -96,7 +101,8 @@ export class OldDoors {
   }
 
   #startStream(party: Party, server: SimulatedServer, step: NumberedAsk, door: DoorName): void {
-    const stream = this.#openStream(party, server, step, door);
+    const isDriver = door === "gnunet" && step.ask.what === "quorum-init";
+    const stream = this.#openStream(party, server, door, isDriver);
     const random = new Random(this.#options.seed ^ (step.id * 0x9e3779b1));
     const { events } = this.#options;
     if (door === "syncd") startSyncClient(party, stream, step, random, events);
@@ -107,11 +113,10 @@ export class OldDoors {
   #openStream(
     party: Party,
     server: SimulatedServer,
-    step: NumberedAsk,
     door: DoorName,
+    isDriver = false,
   ): Pipe["client"] {
     const pipe = this.#options.network.connect();
-    const isDriver = door === "gnunet" && step.ask.what === "quorum-init";
     const wire: Wire = { server, pipe, party, isDriver, isClosed: false };
     if (isDriver) this.#excuseDrivers(wire);
     this.#wires.add(wire);

@@ -89,7 +89,10 @@ export type Ask =
   | { readonly what: "subscribe" }
   | { readonly what: "fail"; readonly kind: BarrierKind }
   | { readonly what: "cancel"; readonly kind: BarrierKind }
-  | { readonly what: "describe" };
+  | { readonly what: "describe" }
+  /** What is open in the scope, in pages of so many; or of one name, perhaps of one kind. */
+  | { readonly what: "look"; readonly max?: number }
+  | { readonly what: "look-at"; readonly kind?: BarrierKind };
 
 export const doorNames = ["syncd", "udp", "testground", "gnunet", "http"] as const;
 export type DoorName = (typeof doorNames)[number];

@@ -8,13 +8,14 @@
 //       as the index before names it. Two that are not nobody survives.
 //   S6. A connection shows what is stored and what is deleted in the order in which that was done,
 //       maybe late.
-import type { Random } from "../../core/random.ts";
+import { Random } from "../../core/random.ts";
 import { LogError } from "../../engine/log.ts";
 import type { SnapshotMessages, StoredMessage } from "../../engine/message-snapshots.ts";
 import { natsAckMs } from "../../engine/nats-limits.ts";
 import { unpackText } from "../../engine/snapshots.ts";
 import type { Clock } from "../../host/clock.ts";
 import type { VirtualClock } from "../virtual-clock.ts";
+import type { FaultName, FaultRates } from "./script.ts";
 
 /** What happens to messages on their way; all off by default. */
 export interface StreamFaults {
@@ -247,4 +248,29 @@ export class SnapshotStream {
 
 function silence(): LogError {
   return new LogError("the store of snapshots says nothing", { definite: false });
+}
+
+/** Undefined where the log is never cut. */
+export function createSnapshots({
+  clock,
+  seed,
+  faults,
+  onStruck,
+}: {
+  readonly clock: VirtualClock;
+  readonly seed: number;
+  readonly faults: FaultRates;
+  readonly onStruck: (fault: FaultName) => void;
+}): SnapshotStream | undefined {
+  if ((faults.snapshots ?? 0) === 0) return undefined;
+  const isSlow = (faults["slow-snapshots"] ?? 0) > 0;
+  return new SnapshotStream({
+    // Of its own: what else is drawn does not depend on it.
+    ...{ clock, random: new Random(seed ^ 0x5afe) },
+    faults: {
+      ...{ delayMsMax: isSlow ? 40 : 0, lateMsMax: isSlow ? 1_500 : 0 },
+      lost: faults["lose-snapshots"] ?? 0,
+    },
+    onLost: () => onStruck("lose-snapshots"),
+  });
 }

@@ -21,6 +21,8 @@ export interface Answer {
   readonly text: string;
   /** Whether this is what was said. */
   readonly fits: (told: Told) => boolean;
+  /** The same, of something else that was said before. */
+  readonly alsoFits?: (told: Told) => boolean;
   /** The log need not have said anything. */
   readonly isUntold?: true;
 }
