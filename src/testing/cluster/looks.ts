@@ -66,13 +66,17 @@ export function judgeLooks(
       const { scope, looked, shown, through, who } = look;
       const all = byScope.get(scope) ?? models.flatMap((model) => model.describe(scope));
       byScope.set(scope, all);
-      const right = textOf(showOf(all, looked));
-      const said = textOf(shown);
-      if (said !== right && sequence >= through) {
+      const right = rowsOf(showOf(all, looked));
+      const said = rowsOf(shown);
+      const isRight = said.join("\n") === right.join("\n");
+      if (!isRight && sequence >= through) {
         const where = `${who} looks at ${scope} ${JSON.stringify(looked)}, entries ${look.from}`;
-        wrong.push(`${where} to ${through}, and is shown ${said}, in the end it is ${right}`);
+        const others = (rows: readonly string[], of: readonly string[]): string =>
+          rows.filter((row) => !of.includes(row)).join("; ");
+        const what = `shown [${others(said, right)}], should be [${others(right, said)}]`;
+        wrong.push(`${where} to ${through}: ${what}`);
       }
-      return said !== right && sequence < through;
+      return !isRight && sequence < through;
     });
   }
   return wrong;
@@ -102,10 +106,12 @@ function pageOf(
   return { barriers, next: { name: last.name, kind: last.kind } };
 }
 
-/** The same for what is the same, in whatever order its fields are. */
-function textOf(shown: Shown): string {
-  return JSON.stringify(shown, (_, value: unknown) => {
-    if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
-    return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
-  });
+/** A text for each barrier, the same for what is the same, in whatever order its fields are. */
+function rowsOf({ barriers, next }: Shown): readonly string[] {
+  return [...barriers, { next }].map((row) =>
+    JSON.stringify(row, (_, value: unknown) => {
+      if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+      return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
+    }),
+  );
 }
