@@ -338,7 +338,8 @@ export class EdgeConnection {
       return;
     }
     const isKnown = frame.acknowledged <= host.lastBatch(admission.edge, frame.incarnation);
-    if (isKnown || !host.isShared) {
+    // Nobody looks and sees less than what it was told of.
+    if ((isKnown && frame.seen <= host.sequence) || !host.isShared) {
       this.#welcome(admission, frame);
       return;
     }

@@ -295,10 +295,7 @@ export class Host implements PortHost {
       ...{ incarnation: this.newIncarnation(), isPassedOn: true, leaseUs: serverLeaseUs },
     });
 
-  /**
-   * Resolves when everything is applied that any server has appended so far.
-   * @throws LogError when the log does not say where it ends
-   */
+  /** Applies all that any server has appended so far. @throws LogError when nobody says what */
   async catchUp(): Promise<void> {
     const at = await fenceOf(this.#log);
     if (this.#core.sequence < at && !this.#closed) await this.#awaited.until(at);
@@ -368,6 +365,10 @@ export class Host implements PortHost {
 
   listEvents(scope: string, after: number): EventPage {
     return this.#core.listEvents(scope, after);
+  }
+
+  get sequence(): number {
+    return this.#core.sequence;
   }
 
   /** Log time, microseconds. */

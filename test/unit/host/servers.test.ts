@@ -235,10 +235,10 @@ function stranger({ host }: Server) {
       destroy: () => void ends.push("destroy"),
     },
   });
-  const hello = (edge: string, acknowledged: number): void =>
+  const hello = (edge: string, acknowledged: number, seen = 0): void =>
     connection.receive({
       ...{ kind: "hello", format: linkFormat, edge, incarnation: 1 },
-      ...{ acknowledged, seen: 0 },
+      ...{ acknowledged, seen },
     });
   return { heard, ends, hello };
 }
@@ -459,6 +459,19 @@ describe("several servers of a log", () => {
     await cluster.pass(100_000);
     expect(releases(client.effects)).toEqual([[7]]);
     expect(client.end).toBeUndefined();
+  });
+
+  it("let a session in, which looks around, when they have read what it was told elsewhere", async () => {
+    const cluster = new Cluster();
+    const server = await cluster.start("a");
+    const { heard, hello } = stranger(server);
+    server.log.isBehind = true;
+    hello("session", 0, server.host.sequence + 1);
+    await cluster.pass(100_000);
+    expect(heard).toEqual([]);
+    server.log.mend();
+    await cluster.pass(100_000);
+    expect(heard).toMatchObject([expect.stringContaining("welcome")]);
   });
 
   it("do not take a session for ended because the log was asked where it ends, and did not know", async () => {
