@@ -337,9 +337,11 @@ export class EdgeConnection {
       transport.destroy();
       return;
     }
-    const isKnown = frame.acknowledged <= host.lastBatch(admission.edge, frame.incarnation);
-    // Nobody looks and sees less than what it was told of.
-    if ((isKnown && frame.seen <= host.sequence) || !host.isShared) {
+    const { acknowledged, incarnation, seen } = frame;
+    const hasBatches = acknowledged <= host.lastBatch(admission.edge, incarnation);
+    // Who looks is shown nothing that was before what it has been told.
+    const isKnown = hasBatches && seen <= host.sequence;
+    if (isKnown || !host.isShared) {
       this.#welcome(admission, frame);
       return;
     }

@@ -124,6 +124,8 @@ export class OldDoors {
     const { life } = server;
     server.whenAwake(() => {
       const { doors } = server;
+      // Who comes between what the server reads first and its going on has not been let go by it.
+      pipe.heal();
       if (doors === undefined || server.life !== life) pipe.cut();
       else if (door === "syncd") doors.syncd.accept(pipe.server, { address: party.name });
       else if (door === "http") doors.http.accept(pipe.server);
