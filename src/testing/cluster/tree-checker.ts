@@ -10,6 +10,7 @@
 //   T7. Whoever times out at the root is told who is missing over the whole tree (B10).
 import { unreachable } from "../../core/assert.ts";
 import type { TreeClaim } from "../../core/barriers/commands.ts";
+import type { RosterMember, TreeOrder } from "../../core/barriers/orders.ts";
 import type { TreeMessage } from "../../core/barriers/tree-messages.ts";
 import type { Command, LogEntry } from "../../core/command.ts";
 import type { Applied, EdgeEffect, Released } from "../../core/effect.ts";
@@ -331,7 +332,7 @@ export class TreeChecker {
         return;
       case "ask":
         if (!node.isTop(scope) || node.refused.has(`${scope} ${peer} ${message.id}`)) return;
-        this.#order(node, { ...message.order, scope });
+        this.#order(node, { ...placed(other.path, message.order), scope });
         return;
       case "init":
         // One of its own has the name.
@@ -474,6 +475,18 @@ function refusalIn({ edge, incarnation, effect }: Applied["addressed"][number]):
     return [`${scope} ${message.barrier} ${message.key} is not opened`];
   if (message.kind !== "answer" || message.refusal === undefined) return [];
   return [`${scope} ${to} ${message.id}`];
+}
+
+/** An order of a controller below: members come there, or below it, unless a path says where. */
+function placed(path: string, order: TreeOrder): TreeOrder {
+  if (order.kind !== "roster-open" && order.kind !== "roster-change") return order;
+  const place = (member: RosterMember): RosterMember => {
+    const { at } = member;
+    if (at === undefined) return { ...member, at: path };
+    return at.startsWith("/") ? member : { ...member, at: `${path}/${at}` };
+  };
+  if (order.kind === "roster-open") return { ...order, members: order.members.map(place) };
+  return { ...order, add: order.add.map(place) };
 }
 
 function isAbove(link: Link, scope: string): boolean {
