@@ -179,6 +179,8 @@ export class TreeKeys {
 
   #hearValue(keyed: Keyed, who: string, value: number, nowUs: number): boolean {
     this.#dueValues.delete(who);
+    // Its wait was over before the root gave it its number: that is not kept with how it ended.
+    if (keyed.value === undefined && keyed.end !== undefined) return false;
     if (keyed.value !== undefined) {
       if (keyed.value !== value) this.#differs(keyed, who, `${value}`, `${keyed.value}`);
       return true;
