@@ -392,8 +392,10 @@ export class TreeChecker {
         return;
       case "signalled": {
         const who = `${life} ${effect.connection}`;
+        // Who has moved within the entry that has the number is told it again, and has it.
         const wait = node.waits.get(who);
-        if (!this.#hearAgain(node, who, effect)) this.#rules.signalled(node, effect, wait);
+        if (wait !== undefined) wait.signals = false;
+        if (!this.#hearAgain(node, who, effect)) this.#rules.signalled(node, effect);
         return;
       }
       case "quorum-status":

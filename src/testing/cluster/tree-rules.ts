@@ -211,9 +211,8 @@ export class TreeRules {
   // -- states ------------------------------------------------------------------------------------
 
   /** T4. */
-  signalled(node: RuleNode, { scope, barrier, value }: Signalled, wait: Wait | undefined): void {
+  signalled(node: RuleNode, { scope, barrier, value }: Signalled): void {
     const key = `${scope} ${barrier}`;
-    if (wait !== undefined) wait.signals = false;
     if (this.#split.has(scope)) return;
     const numbers = this.#numbers.get(key) ?? new Set();
     this.#numbers.set(key, numbers);
