@@ -5,6 +5,7 @@
 //
 //   K1. Nobody is let go before the k-th of those who are needed has asked: `askUs` is earlier than
 //       any arrival, `endUs` later than any release, so that what is found is no matter of chance.
+import { checkNumbers, numbersOf } from "./numbers.ts";
 import type { Operation } from "./operations.ts";
 import { type Violation, violation } from "./violation.ts";
 
@@ -32,8 +33,11 @@ export interface Place {
    * generation is that of all who cross with it, and larger than the one before.
    */
   isReopened: boolean;
-  /** Somebody asked again later than an id is known: how often that one counts is open. */
-  isForgotten: boolean;
+  /**
+   * Those who asked again later than an id is known, here or at a crossing of the name before: each
+   * may have counted once more, at the generation that was open then.
+   */
+  recounted: readonly Operation[];
 }
 
 const kindOf: Readonly<Record<Operation["asked"]["kind"], BarrierKind | undefined>> = {
@@ -55,14 +59,18 @@ const kindOf: Readonly<Record<Operation["asked"]["kind"], BarrierKind | undefine
   event: undefined,
 };
 
+const arrivalKinds: ReadonlySet<Operation["asked"]["kind"]> = new Set([
+  ...(["count-wait", "signal", "signal-wait", "publish-wait"] as const),
+  ...(["quorum-wait", "roster-arrive"] as const),
+]);
+
 /** Codes by which an old door, or the patience of its client, ends a wait without an answer. */
 const oldCodes: readonly string[] = ["closed", "gave-up"];
 
 export function placesOf(operations: readonly Operation[]): readonly Place[] {
   const places = new Map<string, Place>();
   const opened = new Map<string, Operation>();
-  // Also those of the same name behind it: what counts anew may count there.
-  const forgotten = namesOf(operations.filter(({ isForgotten }) => isForgotten));
+  const recounted = Map.groupBy(operations.filter(isRecounted), whereOf);
   const reopened = namesOf(operations.filter(({ agains }) => agains > 0));
   for (const operation of operations) {
     const { asked, scope, name } = operation;
@@ -73,21 +81,25 @@ export function placesOf(operations: readonly Operation[]): readonly Place[] {
       continue;
     }
     const phase = asked.kind === "roster-arrive" ? asked.phase : 0;
-    const crossing = ("crossing" in asked ? asked.crossing : undefined) ?? 1;
+    const crossing = crossingOf(operation);
     const key = `${kind} ${scope} ${name} ${phase} ${crossing}`;
     let place = places.get(key);
     if (place === undefined) {
       place = {
         ...{ kind, scope, name, phase, crossing, waits: [], arrivals: [], opens: [] },
-        ...{ isOld: false, isReopened: false, isForgotten: false },
+        ...{ isOld: false, isReopened: false, recounted: [] },
       };
       places.set(key, place);
     }
     add(place, operation);
   }
   for (const place of places.values()) {
-    const where = `${place.scope} ${place.name}`;
-    place.isForgotten = forgotten.has(where);
+    const where = whereOf(place);
+    const again = recounted.get(where) ?? [];
+    place.recounted = again.filter(
+      (operation) =>
+        kindOf[operation.asked.kind] === place.kind && crossingOf(operation) <= place.crossing,
+    );
     place.isReopened = reopened.has(where);
     const open = opened.get(where);
     if (place.kind === "roster" && open !== undefined) place.opens.push(open);
@@ -96,14 +108,26 @@ export function placesOf(operations: readonly Operation[]): readonly Place[] {
 }
 
 function namesOf(operations: readonly Operation[]): ReadonlySet<string> {
-  return new Set(operations.map(({ scope, name }) => `${scope} ${name}`));
+  return new Set(operations.map(whereOf));
+}
+
+const whereOf = ({ scope, name }: { readonly scope: string; readonly name: string }): string =>
+  `${scope} ${name}`;
+
+function crossingOf({ asked }: Operation): number {
+  return ("crossing" in asked ? asked.crossing : undefined) ?? 1;
+}
+
+/** A member of a roster counts once by its name, and who only looks at a state does not count. */
+function isRecounted({ asked, recountsUs }: Operation): boolean {
+  return recountsUs.length > 0 && asked.kind !== "roster-arrive" && asked.kind !== "state-wait";
 }
 
 /** Of crossings of one name each has a larger generation than the one before. */
 export function checkCrossings(places: readonly Place[]): readonly Violation[] {
   const found: Violation[] = [];
   const latest = new Map<string, number>();
-  const counts = places.filter(({ kind, isForgotten }) => kind === "count" && !isForgotten);
+  const counts = places.filter(({ kind, recounted }) => kind === "count" && recounted.length === 0);
   for (const place of counts.toSorted((a, b) => a.crossing - b.crossing)) {
     const where = `${place.scope} ${place.name}`;
     const { generation } = place.waits.find(({ code }) => code === "ok")?.answer ?? {};
@@ -129,11 +153,19 @@ function add(place: Place, operation: Operation): void {
   if (kind === "count-init" || kind === "count-init-wait" || kind === "quorum-init") {
     place.opens.push(operation);
   }
-  const counts = ["count-wait", "signal", "signal-wait", "publish-wait"].includes(kind);
-  if (counts || kind === "quorum-wait" || kind === "roster-arrive") place.arrivals.push(operation);
+  if (isArrival(operation)) place.arrivals.push(operation);
   if (kind !== "count-init" && kind !== "quorum-init" && kind !== "signal") {
     place.waits.push(operation);
   }
+}
+
+function isArrival({ asked }: Operation): boolean {
+  return arrivalKinds.has(asked.kind);
+}
+
+/** When somebody may have come once more. */
+export function recountsOf({ recounted }: Place): readonly number[] {
+  return recounted.filter(isArrival).flatMap(({ recountsUs }) => recountsUs);
 }
 
 export function checkPlace(place: Place): readonly Violation[] {
@@ -147,7 +179,6 @@ export function checkPlace(place: Place): readonly Violation[] {
     if (code === "ok" || code === "" || oldCodes.includes(code)) continue;
     wrong("refused", `${party} was answered ${code}: ${answer.message ?? ""}`);
   }
-  if (place.isForgotten) return found;
   for (const wait of place.waits) checkWait(place, wait, wrong);
   checkAgreement(place, wrong);
   if (place.kind === "state") checkValues(place, wrong);
@@ -167,6 +198,8 @@ function checkWait(place: Place, wait: Operation, wrong: Wrong): void {
     }
   }
   if (place.isOld || code !== "" || readyUs === undefined) return;
+  // What counted in the place of another wait leaves one over. Signals have no such places.
+  if (place.kind !== "state" && place.recounted.length > 0) return;
   const isCounted = place.arrivals.some((arrival) => arrival.code === "ok");
   wrong(isCounted ? "not-counted" : "lost", `all have come, and ${party} was not let go`);
 }
@@ -174,7 +207,8 @@ function checkWait(place: Place, wait: Operation, wrong: Wrong): void {
 /** The earliest instant at which all that a wait needs can have come; undefined: never. */
 export function earliestUs(place: Place, wait: Operation): number | undefined {
   const opens = place.opens.map(({ askUs }) => askUs);
-  const arrivals = place.arrivals.map(({ askUs }) => askUs).toSorted((a, b) => a - b);
+  const own = place.arrivals.map(({ askUs }) => askUs);
+  const arrivals = [...own, ...recountsOf(place)].toSorted((a, b) => a - b);
   const needed = neededOf(place, wait);
   if (needed === undefined || arrivals.length < needed) return undefined;
   if (place.kind !== "state" && opens.length === 0) return undefined;
@@ -206,16 +240,16 @@ function checkAgreement(place: Place, wrong: Wrong): void {
   const released = place.waits.filter(({ code }) => code === "ok");
   for (const { answer, party } of released) {
     const { generation, phase } = answer;
-    const expectedGeneration = place.isReopened ? released[0]?.answer.generation : place.crossing;
+    const expectedGeneration = expectedOf(place, generation);
     // The generations of a state count its targets.
-    if (generation !== undefined && generation !== expectedGeneration && place.kind !== "state") {
+    if (generation !== expectedGeneration && place.kind !== "state") {
       wrong("doubled", `${party} went with generation ${generation}, not ${expectedGeneration}`);
     }
     if (phase !== undefined && phase !== place.phase) {
       wrong("disagreement", `${party} came to phase ${place.phase} and went with ${phase}`);
     }
   }
-  if (place.kind !== "count") return;
+  if (place.kind !== "count" || place.recounted.length > 0) return;
   // An init that does not wait brings no error number; who has given up may have brought his.
   const brought = place.waits.map(({ asked }) => ("error" in asked ? asked.error : 0));
   const expected = Math.max(0, ...brought);
@@ -226,54 +260,18 @@ function checkAgreement(place: Place, wrong: Wrong): void {
   }
 }
 
+/** With which generation somebody goes who says that he went with this one. */
+function expectedOf(place: Place, generation: number | undefined): number | undefined {
+  if (generation === undefined) return undefined;
+  const { crossing, recounted, isReopened, waits } = place;
+  // Who counted once more may go with a later one, and then the others of the name, too.
+  if (recounted.length > 0) return Math.max(crossing, generation);
+  if (!isReopened) return crossing;
+  return waits.find(({ code }) => code === "ok")?.answer.generation;
+}
+
 /** Signals get 1, 2, 3, ..., each once, in an order that time does not contradict. */
-function checkValues(place: Place, wrong: Wrong): void {
-  const told = place.arrivals.flatMap((operation) => {
-    const { value } = operation.answer;
-    return value === undefined ? [] : [{ operation, value }];
-  });
-  checkNumbers({
-    numbers: told.map(({ operation, value }) => ({ ...spanOf(operation), number: value })),
-    asked: place.arrivals.length,
-    isWhole: !place.isOld && told.length === place.arrivals.length,
-    wrong,
-  });
-}
-
-export function spanOf({ askUs, endUs, party }: Operation) {
-  return { askUs, endUs: endUs ?? Number.POSITIVE_INFINITY, party };
-}
-
-/** Numbers that are given once each: those of signals, of counters, of messages. */
-export function checkNumbers(options: {
-  readonly numbers: readonly {
-    readonly number: number;
-    readonly askUs: number;
-    readonly endUs: number;
-    readonly party: string;
-  }[];
-  /** How many have asked for one. */
-  readonly asked: number;
-  /** Whether everybody who asked has got one: then none is left out. */
-  readonly isWhole: boolean;
-  readonly wrong: Wrong;
-}): void {
-  const { asked, isWhole, wrong } = options;
-  const numbers = options.numbers.toSorted((a, b) => a.number - b.number);
-  let latest = { askUs: 0, number: 0, party: "" };
-  for (const [index, { number, askUs, endUs, party }] of numbers.entries()) {
-    const before = numbers[index - 1];
-    if (before?.number === number) {
-      wrong("doubled", `${number} was given to ${before.party} and to ${party}`);
-    } else if (isWhole && number !== (before?.number ?? 0) + 1) {
-      wrong("gap", `${party} got ${number}, and nobody got ${(before?.number ?? 0) + 1}`);
-    }
-    if (number > asked) wrong("doubled", `${party} got ${number}, and only ${asked} have asked`);
-    // Somebody who asked after this one had his answer has a smaller number.
-    if (endUs < latest.askUs) {
-      const text = `${party} had ${number} before ${latest.party} asked and got ${latest.number}`;
-      wrong("order", text);
-    }
-    if (askUs > latest.askUs) latest = { askUs, number, party };
-  }
+function checkValues({ arrivals }: Place, wrong: Wrong): void {
+  const { told, unheard } = numbersOf(arrivals, ({ answer }) => answer.value);
+  checkNumbers({ numbers: told, unheard, wrong });
 }

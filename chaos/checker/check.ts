@@ -69,7 +69,7 @@ function httpVerdict(operations: readonly Operation[]): HttpVerdict {
   return {
     answered: own.filter(({ code }) => code === "ok").length,
     agains: own.reduce((sum, { agains }) => sum + agains, 0),
-    forgotten: own.filter(({ isForgotten }) => isForgotten).length,
+    forgotten: own.filter(({ recountsUs }) => recountsUs.length > 0).length,
     unanswered: own.filter(({ code }) => code === "unanswered").length,
   };
 }

@@ -23,10 +23,13 @@ export interface Operation {
   agains: number;
   /** When its latest request began. */
   requestUs: number;
-  /** When the latest one began that a server may have had. */
-  askedUs: number;
-  /** Nobody was asked for longer than an id is known: it may have counted anew. */
-  isForgotten: boolean;
+  /** When the latest one began that a server may have had; undefined: none was had yet. */
+  hadUs: number | undefined;
+  /**
+   * When it may have counted once more: a server had it, and none had heard of it for longer than
+   * an id is known.
+   */
+  readonly recountsUs: number[];
 }
 
 export interface Reader {
@@ -87,7 +90,7 @@ export class HistoryReader {
         const operation: Operation = {
           ...{ party, scope, name, asked, askUs: us },
           ...{ endUs: undefined, endWallUs: 0, code: "", answer: {}, aways: 0 },
-          ...{ agains: 0, requestUs: us, askedUs: us, isForgotten: false },
+          ...{ agains: 0, requestUs: us, hadUs: undefined, recountsUs: [] },
         };
         if (this.#open.has(id)) this.#wrong("history", party, `${id} was asked twice`, [line]);
         this.#open.set(id, operation);
@@ -156,6 +159,7 @@ export class HistoryReader {
     if (!this.#isComplete) this.#wrong("history", file, "the history breaks off", []);
     for (const operation of this.#open.values()) {
       if (operation.endUs !== undefined) continue;
+      haveHad(operation);
       const { scope, name, party } = operation;
       this.#wrong("lost", `${scope} ${name}`, `${party} never heard of it again`, [operation]);
     }
@@ -197,6 +201,7 @@ export class HistoryReader {
       this.#wrong("doubled", `${scope} ${name}`, text, [operation, line]);
       return;
     }
+    haveHad(operation);
     operation.endUs = us;
     operation.endWallUs = us + this.#wallOffsetUs;
     operation.code = code;
@@ -215,10 +220,15 @@ export class HistoryReader {
   }
 }
 
-/** Its request before may have been heard when it began, and no later. */
 function askAgain(operation: Operation, us: number, isReached: boolean): void {
   operation.agains += 1;
-  if (isReached) operation.askedUs = operation.requestUs;
+  if (isReached) haveHad(operation);
   operation.requestUs = us;
-  if (us - operation.askedUs > idKeptUs) operation.isForgotten = true;
+}
+
+/** A server may have had its latest request: when that began, and no later. */
+function haveHad(operation: Operation): void {
+  const { requestUs, hadUs } = operation;
+  if (hadUs !== undefined && requestUs - hadUs > idKeptUs) operation.recountsUs.push(requestUs);
+  operation.hadUs = requestUs;
 }

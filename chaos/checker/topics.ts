@@ -2,7 +2,8 @@
 // Whether topics kept their promises: every reader has the messages in one order, from behind where
 // it began, without gap or repeat; what a publisher was told is where its message is; nothing is
 // there twice, or before it was published.
-import { checkNumbers, isRefusedPublication, spanOf } from "./barriers.ts";
+import { isRefusedPublication } from "./barriers.ts";
+import { checkNumbers, numbersOf } from "./numbers.ts";
 import type { Operation, Reader } from "./operations.ts";
 import { type Violation, violation } from "./violation.ts";
 
@@ -73,16 +74,8 @@ function checkTopic(
       wrong("order", `message ${number} is '${read}', its publisher's is '${text}'`, [publication]);
     }
   }
-  const told = publications.filter(({ answer }) => answer.number !== undefined);
-  checkNumbers({
-    numbers: told.map((operation) => ({
-      ...spanOf(operation),
-      number: operation.answer.number ?? 0,
-    })),
-    asked: publications.length,
-    isWhole: told.length === publications.length,
-    wrong,
-  });
+  const { told, unheard } = numbersOf(publications, ({ answer }) => answer.number);
+  checkNumbers({ numbers: told, unheard, wrong });
   return found;
 }
 

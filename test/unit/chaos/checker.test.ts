@@ -322,6 +322,105 @@ describe("what is asked again with an id", () => {
     expect(early(32 * second + 1, true)).toEqual([]);
   });
 
+  /** A counter with one who asked from 1 s to 41 s, and may have counted twice. */
+  function tickets(numbers: readonly [number, number, number, number]): readonly ViolationKind[] {
+    const signal = (party: string, [from, to]: readonly [number, number], value: number): Lines =>
+      op(party, "tickets", { kind: "signal" }, [from * second, to * second], { value });
+    const [ask, end] = signal("h0", [1, 41], numbers[2]);
+    const id = lastId;
+    if (ask === undefined || end === undefined) throw new Error("no answer");
+    const agains = [2, 40].map((at): HistoryLine => ["again", at * second, id, true]);
+    return judge(
+      new Map([
+        ["a", [...signal("h1", [0.2, 0.3], numbers[0])]],
+        ["b", [...signal("h2", [10, 11], numbers[1])]],
+        ["again", [ask, ...agains, end]],
+        ["c", [...signal("h1", [50, 51], numbers[3])]],
+      ]),
+    );
+  }
+
+  it("leaves out one number for who may have counted twice, before its own, and no other", () => {
+    expect(tickets([1, 2, 3, 4])).toEqual([]);
+    expect(tickets([1, 3, 4, 5])).toEqual([]);
+    expect(tickets([1, 2, 4, 5])).toEqual([]);
+    // Behind its own, before it asked, and more than one.
+    expect(tickets([1, 2, 3, 5])).toEqual(["gap"]);
+    expect(tickets([2, 3, 4, 5])).toEqual(["gap"]);
+    expect(tickets([1, 3, 5, 6])).toContain("gap");
+  });
+
+  it("finds in its counter what is doubled, too large or against time all the same", () => {
+    expect(tickets([1, 2, 2, 3])).toEqual(["doubled"]);
+    expect(tickets([1, 2, 3, 3])).toEqual(["doubled"]);
+    expect(tickets([1, 2, 3, 6])).toContain("doubled");
+    expect(tickets([1, 4, 3, 2])).toContain("order");
+  });
+
+  it("lets who may have counted twice stand for one other, from then on", () => {
+    const agains = [
+      [2 * second, true],
+      [40 * second, true],
+    ] as const;
+    const wait = (party: string, crossing: number, [from, to]: readonly [number, number]): Lines =>
+      asked(party, crossing, [from * second, to * second]);
+    const found = (
+      changes: readonly [string, Lines][] = [],
+      record?: readonly RecordLine[],
+    ): readonly ViolationKind[] =>
+      judge(
+        new Map([
+          ["init 1", [...init(1, 100)]],
+          ["a 1", [...asked("h0", 1, [second, 41 * second], agains)]],
+          ["b 1", [...wait("h1", 1, [0.5, 41])]],
+          ["init 2", [...init(2, 42 * second)]],
+          ["a 2", [...wait("h0", 2, [43, 62])]],
+          ["b 2", [...wait("h1", 2, [60, 61])]],
+          ...changes.map(([name, lines]): [string, HistoryLine[]] => [name, [...lines]]),
+        ]),
+        record,
+      );
+    expect(found()).toEqual([]);
+    expect(found([["a 2", wait("h0", 2, [43, 44])]])).toEqual([]);
+    // The log knows it by its key, as one.
+    const log = ["b1", "a1", "a1", "a2", "b2"].map((key, index): RecordLine => {
+      const stampUs = wallUs + ([0.5, 1, 40, 43, 60][index] ?? 0) * second;
+      return [index + 1, stampUs, [["m.1", index, "count-wait", scope, "c", key]]];
+    });
+    expect(found([["a 2", wait("h0", 2, [43, 44])]], log)).toEqual([]);
+    expect(found([["a 2", wait("h0", 2, [43, 44])]], log.slice(0, 4))).toEqual(["before-log"]);
+    // Not before it may have counted again, for no two, and not at the crossing before.
+    expect(found([["b 1", wait("h1", 1, [0.5, 0.6])]])).toEqual(["early"]);
+    const three = op("h0", "c", { kind: "count-init", count: 1, error: 0, crossing: 2 }, [
+      ...([42.1 * second, 42.2 * second] as const),
+    ]);
+    expect(found([["more 2", three]])).toEqual([]);
+    expect(found([["more 2", [...three, ...init(2, 42.5 * second)]]])).toContain("early");
+    const late = asked(
+      "h0",
+      2,
+      [43 * second, 99 * second],
+      [
+        ...([
+          [44 * second, true],
+          [98 * second, true],
+        ] as const),
+      ],
+    );
+    const before = asked("h0", 1, [second, 41 * second]);
+    const behind: [string, Lines][] = [
+      ["a 1", before],
+      ["a 2", late],
+    ];
+    expect(found(behind)).toEqual([]);
+    expect(found([...behind, ["b 1", wait("h1", 1, [0.5, 0.6])]])).toEqual(["early"]);
+    const alone: [string, Lines][] = [
+      ["a 1", []],
+      ["a 2", late],
+    ];
+    expect(found([...alone, ["b 1", wait("h1", 1, [0.5, 99.5])]])).toContain("early");
+  });
+
   it("does not excuse who was never answered, or was refused", () => {
     const a = crossings()[4]?.[1] ?? [];
     expect(changed("a 2", a.slice(0, 1))).toContain("not-counted");
