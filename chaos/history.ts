@@ -61,7 +61,8 @@ export type HistoryLine =
   | readonly ["ask", us: number, id: number, party: string, scope: string, name: string, Asked]
   /**
    * `ok`, or the code of an error. Of old clients `closed`: their protocol has no word for it; of
-   * publications of the HTTP door, which have no id, `unanswered`: they may have been.
+   * publications of the HTTP door, which have no id, `unanswered`: they may have been made, and
+   * may have counted where they wait.
    */
   | readonly ["end", us: number, id: number, code: string, Answer]
   /** The wait was told that the log is away, and goes on (D10). */

@@ -67,6 +67,9 @@ const arrivalKinds: ReadonlySet<Operation["asked"]["kind"]> = new Set([
 /** Codes by which an old door, or the patience of its client, ends a wait without an answer. */
 const oldCodes: readonly string[] = ["closed", "gave-up"];
 
+/** Of a publication of the HTTP door, which has no id: it may have counted or not. */
+const unheard = "unanswered";
+
 export function placesOf(operations: readonly Operation[]): readonly Place[] {
   const places = new Map<string, Place>();
   const opened = new Map<string, Operation>();
@@ -176,7 +179,7 @@ export function checkPlace(place: Place): readonly Violation[] {
     found.push(violation(kind, where, text, evidence));
   };
   for (const { code, party, answer } of evidence) {
-    if (code === "ok" || code === "" || oldCodes.includes(code)) continue;
+    if (code === "ok" || code === "" || oldCodes.includes(code) || code === unheard) continue;
     wrong("refused", `${party} was answered ${code}: ${answer.message ?? ""}`);
   }
   for (const wait of place.waits) checkWait(place, wait, wrong);
@@ -200,6 +203,8 @@ function checkWait(place: Place, wait: Operation, wrong: Wrong): void {
   if (place.isOld || code !== "" || readyUs === undefined) return;
   // What counted in the place of another wait leaves one over. Signals have no such places.
   if (place.kind !== "state" && place.recounted.length > 0) return;
+  const sure = place.arrivals.filter((arrival) => arrival.code !== unheard).length;
+  if (sure < (neededOf(place, wait) ?? 0)) return;
   const isCounted = place.arrivals.some((arrival) => arrival.code === "ok");
   wrong(isCounted ? "not-counted" : "lost", `all have come, and ${party} was not let go`);
 }

@@ -18,7 +18,11 @@ const [backOffMs, backOffMsMax] = [50, 1_000];
 const crossingsPerName = 3;
 /** `ended` and `unavailable`: ask again. */
 const againStatuses: readonly (number | undefined)[] = [undefined, 410, 503];
+/** So long a reader waits for a message; shorter than the patience of a request. */
+const pollMs = 1_500;
 const topic = "news";
+/** Of a roster that goes on for the whole run. */
+const endless = 0;
 
 export class HttpParty {
   /** The round it is in. */
@@ -29,6 +33,7 @@ export class HttpParty {
   readonly #name: string;
   readonly #scope: string;
   readonly #reader: number;
+  #phases = 0;
   /** The last message that it has read. */
   #read = 0;
   /** The last of which its publisher was told the number. */
@@ -42,7 +47,9 @@ export class HttpParty {
   }
 
   async run(): Promise<void> {
-    const { seed, lane, history } = this.#options;
+    const { seed, lane, party, history } = this.#options;
+    if (party === 0) await this.#openRoster("phases", endless);
+    await this.#meet("begin");
     for (this.round = 1; this.round <= this.lastRound; this.round += 1) {
       await this.#play(httpRoundKind(seed, lane, this.round));
     }
@@ -72,8 +79,14 @@ export class HttpParty {
         return this.#ask("tickets", { kind: "signal" }, "/v1/states/tickets/signal", {});
       case "publish":
         await this.#publish(`${this.#name} ${name}`);
-        await this.#meet(name);
-        return this.#readOn();
+        return this.#readUntil(this.#meet(name));
+      case "publish-wait":
+        return this.#readUntil(this.#publishAndWait(name));
+      case "roster":
+        return this.#roster(name);
+      case "phase":
+        this.#phases += 1;
+        return this.#arrive("phases", this.#phases);
     }
   }
 
@@ -113,54 +126,107 @@ export class HttpParty {
   }
 
   async #quorum(name: string): Promise<void> {
-    const { party, parties } = this.#options;
-    const [needed, ready] = [parties - 1, `${name}-ready`];
-    if (party === this.round % parties) {
+    const needed = this.#options.parties - 1;
+    await this.#open(name, async () => {
       const asked: Asked = { kind: "quorum-init", needed };
       await this.#ask(name, asked, `/v1/quorums/${name}/init`, { count: needed });
-      await this.#ask(ready, { kind: "signal" }, `/v1/states/${ready}/signal`, {});
-    } else {
-      const target = 1;
-      const path = `/v1/states/${ready}/wait`;
-      await this.#ask(ready, { kind: "state-wait", target }, path, { target });
-    }
+    });
     await this.#late(0);
     await this.#ask(name, { kind: "quorum-wait" }, `/v1/quorums/${name}/wait`, {});
   }
 
-  /** Has no id: one that was not answered may be there or not, and is not made again. */
+  async #roster(name: string): Promise<void> {
+    await this.#open(name, () => this.#openRoster(name, 2));
+    await this.#arrive(name, 1);
+    await this.#arrive(name, 2);
+  }
+
+  /** One of them opens it, and the others wait until it is open. */
+  async #open(name: string, open: () => Promise<void>): Promise<void> {
+    const { party, parties } = this.#options;
+    const ready = `${name}-ready`;
+    if (party === this.round % parties) {
+      await open();
+      await this.#ask(ready, { kind: "signal" }, `/v1/states/${ready}/signal`, {});
+      return;
+    }
+    const target = 1;
+    const path = `/v1/states/${ready}/wait`;
+    await this.#ask(ready, { kind: "state-wait", target }, path, { target });
+  }
+
+  async #openRoster(name: string, phases: number): Promise<void> {
+    const { parties } = this.#options;
+    const members = Array.from({ length: parties }, (_, party) => `h${party}`);
+    const rules = { members, phases, whenDead: "wait", whenLate: "pass" };
+    const asked: Asked = { kind: "roster-open", members: parties };
+    await this.#ask(name, asked, `/v1/rosters/${name}/open`, rules);
+  }
+
+  async #arrive(name: string, phase: number): Promise<void> {
+    await this.#late(phase);
+    const asked: Asked = { kind: "roster-arrive", phase };
+    await this.#ask(name, asked, `/v1/rosters/${name}/arrive`, { phase });
+  }
+
+  /** One that was not answered is not made again. */
   async #publish(text: string): Promise<void> {
+    await this.#askOnce(topic, { kind: "publish", text }, `/v1/topics/${topic}`, { message: text });
+  }
+
+  /** Who was not answered may have signalled or not, and meets the others by a signal with an id. */
+  async #publishAndWait(name: string): Promise<void> {
+    const { parties: target } = this.#options;
+    await this.#late(0);
+    const text = `${this.#name} ${name}`;
+    const asked: Asked = { kind: "publish-wait", topic, text, target };
+    const body = { message: text, state: name, target, signal: true, name: this.#name };
+    const path = `/v1/topics/${topic}/publish-and-wait`;
+    if (!(await this.#askOnce(name, asked, path, body))) await this.#meet(name);
+  }
+
+  /** Publications have no id: one that was not answered may be there or not. */
+  async #askOnce(name: string, asked: Asked, path: string, body: object): Promise<boolean> {
     const { history, urls } = this.#options;
-    const id = history.ask(this.#name, this.#scope, topic, { kind: "publish", text });
-    const path = this.#path(`/v1/topics/${topic}`);
-    const message = { message: text };
-    const reply = await askDoor(urls[0] ?? "", { method: "POST", path, body: message });
+    const id = history.ask(this.#name, this.#scope, name, asked);
+    const reply = await askDoor(urls[0] ?? "", { method: "POST", path: this.#path(path), body });
     if (againStatuses.includes(reply.status)) {
       history.end(id, "unanswered");
-      return;
+      return false;
     }
     const number = reply.body["number"];
     if (typeof number === "number") this.#published = number;
     history.end(id, codeOf(reply), answerOf(reply));
+    return true;
   }
 
-  /** What is there now, and at least what it has published itself. */
-  async #readOn(): Promise<void> {
+  async #readUntil(meeting: Promise<void>): Promise<void> {
+    let isOver = false;
+    const end = meeting.then(() => {
+      isOver = true;
+    });
+    await Promise.all([end, this.#readOn(() => isOver)]);
+  }
+
+  /** As messages come until it is over; then what is there, and at least its own. */
+  async #readOn(isOver = (): boolean => true): Promise<void> {
     const { history } = this.#options;
     for (;;) {
-      const body = await this.#page();
+      const isLast = isOver();
+      const body = await this.#page(isLast ? 0 : pollMs);
       const messages = (body["messages"] ?? []) as { number: number; message: string }[];
       for (const { number, message } of messages) {
         history.message(this.#reader, number, message);
         this.#read = number;
       }
-      if (messages.length === 0 && this.#read >= this.#published) return;
+      if (isLast && messages.length === 0 && this.#read >= this.#published) return;
     }
   }
 
-  async #page(): Promise<Readonly<Record<string, unknown>>> {
+  async #page(timeoutMs: number): Promise<Readonly<Record<string, unknown>>> {
     const { urls } = this.#options;
-    const path = `${this.#path(`/v1/topics/${topic}`)}&after=${this.#read}`;
+    const after = `&after=${this.#read}&timeoutMs=${timeoutMs}`;
+    const path = `${this.#path(`/v1/topics/${topic}`)}${after}`;
     for (let tries = 0; ; tries += 1) {
       const url = urls[tries % urls.length] ?? "";
       const { status, body } = await askDoor(url, { method: "GET", path });
@@ -179,7 +245,8 @@ export class HttpParty {
       const reply = await askDoor(url, { method: "POST", path: this.#path(path), body });
       // Other servers know no id of it, and say that it is open already.
       const isMade = /is open already/.test(String(reply.body["message"]));
-      const isOpen = asked.kind === "quorum-init" && tries > 0 && isMade;
+      const opens = asked.kind === "quorum-init" || asked.kind === "roster-open";
+      const isOpen = opens && tries > 0 && isMade;
       if (!againStatuses.includes(reply.status)) {
         history.end(id, isOpen ? "ok" : codeOf(reply), answerOf(reply));
         return;
@@ -213,9 +280,9 @@ function codeOf({ status, body }: Reply): string {
 }
 
 function answerOf({ body }: Reply): Answer {
-  const { generation, error, value, number, message } = body as Answer;
+  const { generation, error, value, number, phase, message } = body as Answer;
   return Object.fromEntries(
-    Object.entries({ generation, error, value, number, message }).filter(
+    Object.entries({ generation, error, value, number, phase, message }).filter(
       ([, told]) => told !== undefined,
     ),
   );

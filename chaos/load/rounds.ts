@@ -18,13 +18,16 @@ export type RoundKind = keyof typeof shares;
 
 /** Of lanes of the HTTP door. */
 const httpShares = {
-  count: 25,
-  counts: 20,
-  "count-init-wait": 10,
-  state: 15,
-  quorum: 10,
-  counter: 10,
-  publish: 10,
+  count: 20,
+  counts: 18,
+  "count-init-wait": 8,
+  state: 12,
+  quorum: 8,
+  counter: 8,
+  publish: 8,
+  "publish-wait": 8,
+  roster: 5,
+  phase: 5,
 } as const;
 export type HttpRoundKind = keyof typeof httpShares;
 

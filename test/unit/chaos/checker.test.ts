@@ -448,6 +448,71 @@ describe("what is asked again with an id", () => {
   });
 });
 
+describe("a publication that waits and was not answered", () => {
+  const asked = (text: string): Asked => ({ kind: "publish-wait", topic: "news", text, target: 2 });
+  /** h0 was not answered, and came again with a signal; h1 was. */
+  function judged(options: {
+    readonly texts?: readonly string[];
+    readonly number?: number;
+    readonly values?: readonly [number, number];
+    readonly ends?: readonly [number, number];
+    readonly changes?: (history: History) => void;
+  }): readonly ViolationKind[] {
+    const { texts = ["a", "b"], values: [own, other] = [3, 2], ends = [300, 310] } = options;
+    const number = options.number ?? texts.indexOf("b") + 1;
+    const [ask, end] = op("h0", "pub", asked("a"), [100, 150]);
+    if (ask === undefined || end?.[0] !== "end") throw new Error("no answer");
+    const again: Asked = { kind: "signal-wait", target: 2 };
+    const told = { value: other, number };
+    const history: History = new Map([
+      ["a", [ask, ["end", 150, end[2], "unanswered", {}]]],
+      ["again", [...op("h0", "pub", again, [160, ends[0]], { value: own })]],
+      ["b", [...op("h1", "pub", asked("b"), [200, ends[1]], told)]],
+      ["read", [...reader(0, texts, 400)]],
+    ]);
+    options.changes?.(history);
+    return judge(history);
+  }
+
+  it("may be in the topic or not, once", () => {
+    expect(judged({})).toEqual([]);
+    expect(judged({ texts: ["b"] })).toEqual([]);
+    expect(judged({ texts: ["b", "a"] })).toEqual([]);
+    expect(judged({ texts: ["a", "b", "a"] })).toContain("doubled");
+    expect(judged({ number: 3 })).toContain("gap");
+  });
+
+  it("may have signalled or not, once", () => {
+    expect(judged({ values: [1, 2] })).toEqual([]);
+    expect(judged({ values: [2, 1] })).toEqual([]);
+    expect(judged({ values: [3, 1] })).toEqual([]);
+    expect(judged({ values: [4, 1] })).toContain("gap");
+    expect(judged({ values: [2, 2] })).toContain("doubled");
+  });
+
+  it("lets nobody go before as many have asked, and need not do for another", () => {
+    // Its own signal twice is enough.
+    expect(judged({ values: [2, 3], ends: [190, 310] })).toEqual([]);
+    const isAlone = (history: History): void => {
+      history.delete("again");
+      history.delete("a");
+    };
+    expect(judged({ texts: ["b"], values: [2, 1], changes: isAlone })).toEqual(["early"]);
+    const hangs = (history: History): void => {
+      history.delete("again");
+      history.get("b")?.splice(1, 1);
+    };
+    // Nobody has come for sure who is missing.
+    expect(judged({ changes: hangs })).toEqual(["lost"]);
+    const comes = (history: History): void => void history.get("b")?.splice(1, 1);
+    expect(judged({ changes: comes })).toEqual(["lost", "not-counted"]);
+  });
+
+  it("is no excuse for who was refused", () => {
+    expect(judged({ changes: code("b", "invalid") })).toContain("refused");
+  });
+});
+
 describe("the record of the log", () => {
   const command = (edge: string, connection: number, kind: string, name: string) =>
     [edge, connection, kind, scope, name] as const;
