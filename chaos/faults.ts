@@ -6,6 +6,7 @@ import type { Brokers } from "./cluster/brokers.ts";
 import type { Member } from "./cluster/member.ts";
 import type { Network } from "./cluster/network.ts";
 import { LoadProcess } from "./load-process.ts";
+import { MortalClient } from "./mortal-clients.ts";
 import type { Random } from "./random.ts";
 import { pause } from "./wait.ts";
 
@@ -26,6 +27,7 @@ export const faultNames = [
   "restart-brokers",
   "disk-full",
   "stop-client",
+  "kill-client",
   "kill-scheduler",
 ] as const;
 export type FaultName = (typeof faultNames)[number];
@@ -68,6 +70,7 @@ export const faultTexts: Readonly<Record<FaultName, string>> = {
   "disk-full":
     "the disk under the store of a NATS server is full; it is killed and started again after it",
   "stop-client": "SIGSTOP of a process with clients, or of that with the agents of all nodes",
+  "kill-client": "`kill -9` of a process with clients of lanes of their own, started again",
   "kill-scheduler": "`kill -9` of the scheduler of events, started again",
 };
 
@@ -91,6 +94,7 @@ const lasts: Readonly<Record<FaultName, readonly [number, number]>> = {
   "restart-brokers": [500, 3_000],
   "disk-full": [5_000, 10_000],
   "stop-client": [3_000, 8_000],
+  "kill-client": [500, 12_000],
   "kill-scheduler": [500, 3_000],
 };
 
@@ -139,6 +143,8 @@ export interface Stage {
   readonly brokers: Brokers;
   readonly servers: { readonly members: readonly Member[] };
   readonly clients: readonly LoadProcess[];
+  /** Those that are killed. */
+  readonly mortals: readonly MortalClient[];
   /** Of events. */
   readonly schedulers: readonly Member[];
 }
@@ -149,7 +155,7 @@ export interface Injected {
   readonly lastedMs: number;
 }
 
-export type Victim = Member | LoadProcess;
+export type Victim = Member | LoadProcess | MortalClient;
 
 /** Does it, and undoes it. @returns whom it met; undefined when there was nobody left for it. */
 export async function inject(
@@ -175,7 +181,7 @@ export async function inject(
 async function choose({ name, target }: PlannedFault, stage: Stage): Promise<readonly Victim[]> {
   const one = (members: readonly Victim[]): readonly Victim[] =>
     members.slice(target % members.length).slice(0, 1);
-  const { brokers, servers, clients, schedulers } = stage;
+  const { brokers, servers, clients, mortals, schedulers } = stage;
   switch (name) {
     case "kill-servers":
       return servers.members;
@@ -187,6 +193,8 @@ async function choose({ name, target }: PlannedFault, stage: Stage): Promise<rea
       return one(servers.members);
     case "stop-client":
       return one(clients);
+    case "kill-client":
+      return one(mortals);
     case "kill-scheduler":
       return one(schedulers);
     case "restart-brokers":
@@ -211,6 +219,10 @@ async function choose({ name, target }: PlannedFault, stage: Stage): Promise<rea
 async function begin(name: FaultName, member: Victim, stage: Stage): Promise<void> {
   if (member instanceof LoadProcess) {
     member.signal("SIGSTOP");
+    return;
+  }
+  if (member instanceof MortalClient) {
+    await member.kill();
     return;
   }
   switch (name) {
@@ -243,6 +255,7 @@ async function begin(name: FaultName, member: Victim, stage: Stage): Promise<voi
       stage.brokers.fillDisk(member);
       return;
     case "stop-client":
+    case "kill-client":
       return;
   }
 }
@@ -250,6 +263,10 @@ async function begin(name: FaultName, member: Victim, stage: Stage): Promise<voi
 async function undo(name: FaultName, member: Victim, stage: Stage): Promise<void> {
   if (member instanceof LoadProcess) {
     member.signal("SIGCONT");
+    return;
+  }
+  if (member instanceof MortalClient) {
+    member.start();
     return;
   }
   switch (name) {

@@ -6,6 +6,9 @@
 //   I1. A line `ask` is written before the request leaves, a line `end` after its answer has come:
 //       what happened lies between the two.
 
+/** Of lanes whose processes are killed: lane and epoch come behind it. */
+export const mortalScopes = "chaos/mortal-";
+
 /** What an operation is; the place is its scope and name. */
 export type Asked =
   | {
@@ -15,11 +18,17 @@ export type Asked =
       /** Which of those of one name, from 1; absent where there is one. */
       readonly crossing?: number;
     }
-  | { readonly kind: "count-wait"; readonly error: number; readonly crossing?: number }
+  | {
+      readonly kind: "count-wait";
+      readonly error: number;
+      readonly crossing?: number;
+      /** The patience of who asks, where it has one; also below. */
+      readonly timeoutMs?: number;
+    }
   /** One who asks for so many others, and waits with them. */
   | { readonly kind: "count-init-wait"; readonly count: number; readonly error: number }
   | { readonly kind: "signal" }
-  | { readonly kind: "signal-wait"; readonly target: number }
+  | { readonly kind: "signal-wait"; readonly target: number; readonly timeoutMs?: number }
   | { readonly kind: "state-wait"; readonly target: number }
   /** A message of a topic, and a signal that waits at a state. */
   | {
@@ -33,7 +42,7 @@ export type Asked =
   | { readonly kind: "quorum-init"; readonly needed: number }
   | { readonly kind: "quorum-wait" }
   | { readonly kind: "roster-open"; readonly members: number }
-  | { readonly kind: "roster-arrive"; readonly phase: number }
+  | { readonly kind: "roster-arrive"; readonly phase: number; readonly timeoutMs?: number }
   | { readonly kind: "campaign" }
   | { readonly kind: "resign" }
   | { readonly kind: "peers" }
@@ -79,6 +88,10 @@ export type HistoryLine =
   /** Whoever watches was told that the event of this token has completed. */
   | readonly ["completed", us: number, token: number, error: number]
   | readonly ["session", us: number, party: string, state: string]
+  /** A party that may be killed is about to leave its scope, or has lost its session (`ended`). */
+  | readonly ["left", us: number, party: string, scope: string, why: "leaves" | "ended"]
+  /** Written by who has killed the process, with the instant before: nothing comes behind it. */
+  | readonly ["killed", us: number]
   /** The two clocks at one moment: the record of the log has the wall's. */
   | readonly ["clock", us: number, wallUs: number]
   /** The process has said all: without it something is missing at the end of the file. */

@@ -4,6 +4,7 @@ import { execFileSync } from "node:child_process";
 import { availableParallelism, loadavg, release, totalmem } from "node:os";
 import type { HttpVerdict } from "./checker/check.ts";
 import type { EventsVerdict } from "./checker/events.ts";
+import type { MortalVerdict } from "./checker/mortal.ts";
 import { faultNames, faultTexts, type Injected, standardFaults } from "./faults.ts";
 import type { ChaosOptions } from "./options.ts";
 import type { RunResult } from "./run.ts";
@@ -36,6 +37,7 @@ export function describeReport(result: RunResult): string {
     `| entries of the log | ${entries} |`,
     `| waits told that the log was away, and resumed | ${verdict.aways} |`,
     ...httpRows(verdict.http),
+    ...mortalRows(verdict.mortal),
     `| waits of old doors that ended without an answer | ${verdict.cutOff} |`,
     `| load of the machine at the end | ${loadavg()[1]?.toFixed(1)} |`,
     "",
@@ -68,6 +70,15 @@ function httpRows({ answered, agains, forgotten, unanswered }: HttpVerdict): rea
     `| times that requests with an id were asked again, at the next server | ${agains} |`,
     `| operations asked again later than an id is known | ${forgotten} |`,
     `| publications at the HTTP door that were not answered | ${unanswered} |`,
+  ];
+}
+
+function mortalRows({ crossed, timedOut, failed, dead }: MortalVerdict): readonly string[] {
+  return [
+    `| waits of clients that may be killed, and crossed | ${crossed} |`,
+    `| such waits that timed out | ${timedOut} |`,
+    `| such waits that failed, because somebody was gone | ${failed} |`,
+    `| requests of clients that were killed before they heard | ${dead} |`,
   ];
 }
 

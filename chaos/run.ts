@@ -16,6 +16,7 @@ import { type Injected, inject, planFaults, type Stage, type Victim } from "./fa
 import { parseLine } from "./history.ts";
 import { LoadProcess } from "./load-process.ts";
 import { type Latency, measure } from "./measure.ts";
+import { MortalClients } from "./mortal-clients.ts";
 import type { ChaosOptions } from "./options.ts";
 import { Random } from "./random.ts";
 import { nowUs, pause, until } from "./wait.ts";
@@ -27,6 +28,10 @@ const operationsPerRound = 1.35;
  * of the HTTP door took seconds until then.
  */
 const [roundsToEnd, httpRoundsToEnd] = [40, 8];
+/**
+ * Lanes whose processes are killed, and half of what their parties pause between rounds, at most.
+ */
+const [mortalLanes, mortalRoundMs] = [4, 250];
 /** Between the rounds of one of the three senders of events; a round has two on average. */
 const eventRoundMs = 400;
 /** Within this time of the last fault everybody has had every answer. */
@@ -52,6 +57,14 @@ export interface RunResult {
   /** How often each process was started. */
   readonly lives: readonly (readonly [string, number])[];
   readonly notes: readonly string[];
+}
+
+interface Cluster {
+  readonly brokers: Brokers;
+  readonly servers: Servers;
+  readonly clients: readonly LoadProcess[];
+  readonly mortals: MortalClients;
+  readonly recorder: LoadProcess;
 }
 
 export class Run {
@@ -84,22 +97,23 @@ export class Run {
     await servers.start();
     const scheduler = new EventScheduler({ ...common, servers: servers.addresses });
     await scheduler.start();
-    const { clients, recorder } = this.#startLoad(brokers, servers);
+    const { clients, mortals, recorder } = this.#startLoad(brokers, servers);
     const schedulers = [scheduler.member];
-    const stage: Stage = { network, brokers, servers, clients, schedulers };
+    const { members: killed } = mortals;
+    const stage: Stage = { network, brokers, servers, clients, mortals: killed, schedulers };
     // Faults that came before clients did would be faults of nothing, on a slow machine.
     await until("every client is under way", async () =>
-      clients.every(({ operations }) => operations > 0),
+      [...clients, ...killed].every(({ operations }) => operations > 0),
     );
     this.#startedUs = nowUs();
-    const progress = setInterval(() => this.#progress(clients), progressMs);
+    const progress = setInterval(() => this.#progress([...clients, ...killed]), progressMs);
     await this.#disturb(stage, new Random(seed));
     const loadSeconds = (nowUs() - this.#startedUs) / 1e6;
-    await this.#rest(brokers, servers, clients, recorder);
+    await this.#rest({ brokers, servers, clients, mortals, recorder });
     clearInterval(progress);
     this.#say("all is quiet; checking");
     const verdict = await this.#check();
-    const members = [...brokers.members, ...servers.members, ...schedulers];
+    const members = [...brokers.members, ...servers.members, ...killed, ...schedulers];
     return {
       ...{ options: this.#options, startedMs, loadSeconds, faults: this.#faults },
       ...verdict,
@@ -136,7 +150,11 @@ export class Run {
     const recorder = new LoadProcess({ ...common, name: "record", program: "record.ts" }, () => ({
       ...{ file: join(this.#folder, "record.ndjson"), brokers: brokers.addresses, stream },
     }));
-    return { clients: [...native, old, events], recorder };
+    const mortals = new MortalClients({
+      ...{ ...common, lanes: mortalLanes },
+      load: { client: join(dist, "client/index.js"), urls, seed, parties, roundMs: mortalRoundMs },
+    });
+    return { clients: [...native, old, events], mortals, recorder };
   }
 
   /** Faults until the time is over; each is undone when this resolves. */
@@ -194,12 +212,7 @@ export class Run {
   }
 
   /** All faults are undone: everybody has to come to an end now. */
-  async #rest(
-    brokers: Brokers,
-    servers: Servers,
-    clients: readonly LoadProcess[],
-    recorder: LoadProcess,
-  ): Promise<void> {
+  async #rest({ brokers, servers, clients, mortals, recorder }: Cluster): Promise<void> {
     this.#say("the faults are over; waiting for what is under way");
     const [longest = []] = clients.map(({ rounds }) => rounds).toSorted(byLength);
     const lastRounds = longest.map((_, lane) => {
@@ -207,10 +220,12 @@ export class Run {
       return latest + (lane < this.#options.lanes ? roundsToEnd : httpRoundsToEnd);
     });
     for (const client of clients) client.tell(JSON.stringify(lastRounds));
-    const all = Promise.all(clients.map(({ completed }) => completed));
+    mortals.end();
+    const everybody = [...clients, ...mortals.members];
+    const all = Promise.all(everybody.map(({ completed }) => completed));
     const timer = pause(restMs).then(() => "late" as const);
     if ((await Promise.race([all, timer])) === "late") {
-      const late = clients.filter(({ isComplete }) => !isComplete).map(({ name }) => name);
+      const late = everybody.filter(({ isComplete }) => !isComplete).map(({ name }) => name);
       const text = `${late.join(", ")}: not all answers in ${restMs / 1000} s after the last fault`;
       this.#violations.push(violation("lost", "clients", text));
       for (const server of servers.members)
@@ -275,7 +290,7 @@ export class Run {
     this.#violations.push(violation("process", what.split(" ", 1)[0] ?? "", what));
   }
 
-  #progress(clients: readonly LoadProcess[]): void {
+  #progress(clients: readonly { readonly operations: number }[]): void {
     const operations = clients.reduce((sum, client) => sum + client.operations, 0);
     this.#say(`${operations} operations, ${this.#faults.length} faults`);
   }

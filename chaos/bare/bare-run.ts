@@ -39,7 +39,7 @@ export interface BareResult {
 const ackMs = 5_000;
 const retryMs = 50;
 const writersPerConnection = 8;
-const nobody = { clients: [], schedulers: [] };
+const nobody = { clients: [], mortals: [], schedulers: [] };
 
 export class BareRun {
   readonly #options: ChaosOptions;

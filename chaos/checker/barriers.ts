@@ -190,16 +190,22 @@ export function checkPlace(place: Place): readonly Violation[] {
 
 type Wrong = (kind: Violation["kind"], text: string) => void;
 
+/** K1. */
+export function checkEarly(place: Place, wait: Operation, wrong: Wrong): void {
+  const { endUs, code, party } = wait;
+  if (code !== "ok" || endUs === undefined) return;
+  const readyUs = earliestUs(place, wait);
+  if (readyUs === undefined) wrong("early", `${party} was let go, and not all have ever come`);
+  else if (endUs < readyUs) {
+    wrong("early", `${party} was let go ${readyUs - endUs} us before the last who is needed`);
+  }
+}
+
 /** K1, and that who has all he waits for is let go. */
 function checkWait(place: Place, wait: Operation, wrong: Wrong): void {
+  checkEarly(place, wait, wrong);
   const readyUs = earliestUs(place, wait);
-  const { endUs, code, party } = wait;
-  if (code === "ok" && endUs !== undefined) {
-    if (readyUs === undefined) wrong("early", `${party} was let go, and not all have ever come`);
-    else if (endUs < readyUs) {
-      wrong("early", `${party} was let go ${readyUs - endUs} us before the last who is needed`);
-    }
-  }
+  const { code, party } = wait;
   if (place.isOld || code !== "" || readyUs === undefined) return;
   // What counted in the place of another wait leaves one over. Signals have no such places.
   if (place.kind !== "state" && place.recounted.length > 0) return;
@@ -210,7 +216,7 @@ function checkWait(place: Place, wait: Operation, wrong: Wrong): void {
 }
 
 /** The earliest instant at which all that a wait needs can have come; undefined: never. */
-export function earliestUs(place: Place, wait: Operation): number | undefined {
+function earliestUs(place: Place, wait: Operation): number | undefined {
   const opens = place.opens.map(({ askUs }) => askUs);
   const own = place.arrivals.map(({ askUs }) => askUs);
   const arrivals = [...own, ...recountsOf(place)].toSorted((a, b) => a - b);
@@ -241,7 +247,7 @@ function sum(operations: readonly Operation[], field: string): number {
 }
 
 /** One crossing: the same generation, the first, and of count barriers the largest error number. */
-function checkAgreement(place: Place, wrong: Wrong): void {
+export function checkAgreement(place: Place, wrong: Wrong): void {
   const released = place.waits.filter(({ code }) => code === "ok");
   for (const { answer, party } of released) {
     const { generation, phase } = answer;
@@ -276,7 +282,7 @@ function expectedOf(place: Place, generation: number | undefined): number | unde
 }
 
 /** Signals get 1, 2, 3, ..., each once, in an order that time does not contradict. */
-function checkValues({ arrivals }: Place, wrong: Wrong): void {
+export function checkValues({ arrivals }: Place, wrong: Wrong): void {
   const { told, unheard } = numbersOf(arrivals, ({ answer }) => answer.value);
   checkNumbers({ numbers: told, unheard, wrong });
 }

@@ -4,6 +4,7 @@
 import { checkCrossings, checkPlace, placesOf } from "./barriers.ts";
 import { checkElections } from "./elections.ts";
 import { checkEvents, type EventsVerdict } from "./events.ts";
+import { checkMortal, isMortal, type MortalVerdict } from "./mortal.ts";
 import type { Histories, Operation } from "./operations.ts";
 import type { Record } from "./record.ts";
 import { checkTopics } from "./topics.ts";
@@ -31,21 +32,25 @@ export interface Verdict {
   /** Operations of old doors that were ended without an answer, which their protocols allow. */
   readonly cutOff: number;
   readonly http: HttpVerdict;
+  readonly mortal: MortalVerdict;
   readonly events: EventsVerdict;
 }
 
 export function check(histories: Histories, record?: Record): Verdict {
   const { operations, readers } = histories;
   const places = placesOf(operations);
+  const mortal = checkMortal(histories);
+  const others = operations.filter((operation) => !isMortal(operation));
   const events = checkEvents(histories);
   const violations = [
     ...histories.violations,
-    ...places.flatMap(checkPlace),
+    ...places.filter((place) => !isMortal(place)).flatMap(checkPlace),
+    ...mortal.violations,
     ...checkCrossings(places),
     ...checkTopics(operations, readers),
     ...checkElections(operations),
-    ...checkRest(operations),
-    ...checkPatience(operations),
+    ...checkRest(others),
+    ...checkPatience(others),
     ...events.violations,
     ...(record?.check(places) ?? []),
   ];
@@ -56,6 +61,7 @@ export function check(histories: Histories, record?: Record): Verdict {
       ({ endUs, code }) => endUs !== undefined && !unanswered.includes(code),
     ).length,
     http: httpVerdict(operations),
+    mortal,
     barriers: places.length,
     messages: readers.reduce((sum, { messages }) => sum + messages.length, 0),
     aways: operations.reduce((sum, { aways }) => sum + aways, 0),

@@ -2,7 +2,7 @@
 // From lines of histories to operations: what was asked together with what it was answered, by
 // place. Says what cannot be a history: an answer to nothing, two answers, none, a file that ends
 // in the middle. What the operations mean is not its business.
-import type { Answer, Asked, HistoryLine } from "../history.ts";
+import { type Answer, type Asked, type HistoryLine, mortalScopes } from "../history.ts";
 import { type Violation, violation } from "./violation.ts";
 
 export interface Operation {
@@ -53,14 +53,28 @@ export interface Fired {
   readonly dueUs: number;
 }
 
+/** A party is gone from a scope: it has left, its session has ended, or it was killed. */
+export interface Departure {
+  readonly scope: string;
+  readonly party: string;
+  /** Not before it; of a session that has ended that is not known, and 0. */
+  readonly us: number;
+  readonly isKilled: boolean;
+}
+
 export interface Histories {
   readonly operations: readonly Operation[];
   readonly fired: readonly Fired[];
   /** By token: the errors that were told. */
   readonly completions: ReadonlyMap<number, readonly number[]>;
   readonly readers: readonly Reader[];
+  /** Of lanes whose processes are killed. */
+  readonly departures: readonly Departure[];
   readonly violations: readonly Violation[];
 }
+
+/** Of what a client asked that was killed before it heard, or before it wrote that down. */
+export const deadCode = "dead";
 
 /** So long a wait stays for who asks again with its id, and how it ended (docs, http.md). */
 const idKeptUs = 30_000_000;
@@ -72,6 +86,9 @@ export class HistoryReader {
   readonly #violations: Violation[] = [];
   readonly #fired: Fired[] = [];
   readonly #completions = new Map<number, number[]>();
+  readonly #departures: Departure[] = [];
+  /** Parties of this file that are in a scope where they may be killed. */
+  #present = new Map<string, { readonly scope: string; readonly party: string }>();
   /** Of the file that is read: the wall's clock minus the monotonic one, as it was seen last. */
   #wallOffsetUs = 0;
   #open = new Map<number, Operation>();
@@ -82,7 +99,9 @@ export class HistoryReader {
 
   take(line: HistoryLine): void {
     const us = line[1];
-    if (us < this.#lastUs) this.#wrong("history", "", "time goes back", [line]);
+    // Who has killed the process took the time before.
+    if (us < this.#lastUs && line[0] !== "killed")
+      this.#wrong("history", "", "time goes back", [line]);
     this.#lastUs = us;
     switch (line[0]) {
       case "ask": {
@@ -95,6 +114,7 @@ export class HistoryReader {
         if (this.#open.has(id)) this.#wrong("history", party, `${id} was asked twice`, [line]);
         this.#open.set(id, operation);
         this.#operations.push(operation);
+        if (scope.startsWith(mortalScopes)) this.#present.set(`${scope} ${party}`, operation);
         return;
       }
       case "end":
@@ -143,6 +163,16 @@ export class HistoryReader {
         else known.push(error);
         return;
       }
+      case "left": {
+        const [, , party, scope, why] = line;
+        this.#present.delete(`${scope} ${party}`);
+        const leftUs = why === "ended" ? 0 : us;
+        this.#departures.push({ scope, party, us: leftUs, isKilled: false });
+        return;
+      }
+      case "killed":
+        this.#kill(us);
+        return;
       case "session":
         this.#session(line[2], line[3]);
         return;
@@ -175,6 +205,7 @@ export class HistoryReader {
     this.#open = new Map();
     this.#openReaders = new Map();
     this.#sessions = new Map();
+    this.#present = new Map();
     [this.#isComplete, this.#lastUs] = [false, 0];
   }
 
@@ -184,6 +215,7 @@ export class HistoryReader {
       fired: this.#fired,
       completions: this.#completions,
       readers: this.#readers,
+      departures: this.#departures,
       violations: this.#violations,
     };
   }
@@ -206,6 +238,18 @@ export class HistoryReader {
     operation.endWallUs = us + this.#wallOffsetUs;
     operation.code = code;
     operation.answer = answer;
+  }
+
+  /** What it has not heard by then it never will, and nobody need tell it. */
+  #kill(us: number): void {
+    for (const { scope, party } of this.#present.values()) {
+      this.#departures.push({ scope, party, us, isKilled: true });
+    }
+    for (const [id, operation] of this.#open) {
+      if (operation.endUs === undefined) operation.code = deadCode;
+      this.#open.delete(id);
+    }
+    this.#isComplete = true;
   }
 
   #session(party: string, state: string): void {

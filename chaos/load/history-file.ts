@@ -11,14 +11,17 @@ const flushMs = 500;
 
 export class HistoryFile {
   readonly #file: number;
+  readonly #isMortal: boolean;
   #text = "";
   #lastId = 0;
   readonly #timer: NodeJS.Timeout;
   /** Operations that have ended. */
   ended = 0;
 
-  constructor(path: string) {
+  /** @param isMortal its process is killed: what it asks is in the file before it asks it */
+  constructor(path: string, isMortal = false) {
     this.#file = openSync(path, "a");
+    this.#isMortal = isMortal;
     this.#clock();
     this.#timer = setInterval(() => {
       this.#clock();
@@ -30,6 +33,7 @@ export class HistoryFile {
   ask(party: string, scope: string, name: string, asked: Asked): number {
     this.#lastId += 1;
     this.#write(["ask", nowUs(), this.#lastId, party, scope, name, asked]);
+    if (this.#isMortal) this.#flush();
     return this.#lastId;
   }
 
@@ -49,6 +53,12 @@ export class HistoryFile {
 
   session(party: string, state: string): void {
     this.#write(["session", nowUs(), party, state]);
+  }
+
+  /** Before the session is closed, or when it was heard that it is over. */
+  left(party: string, scope: string, why: "leaves" | "ended"): void {
+    this.#write(["left", nowUs(), party, scope, why]);
+    if (this.#isMortal) this.#flush();
   }
 
   /** @returns the id of the reader. */

@@ -174,7 +174,9 @@ export class HttpParty {
     await this.#askOnce(topic, { kind: "publish", text }, `/v1/topics/${topic}`, { message: text });
   }
 
-  /** Who was not answered may have signalled or not, and meets the others by a signal with an id. */
+  /**
+   * Who was not answered may have signalled or not, and meets the others by a signal with an id.
+   */
   async #publishAndWait(name: string): Promise<void> {
     const { parties: target } = this.#options;
     await this.#late(0);

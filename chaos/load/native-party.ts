@@ -12,6 +12,7 @@ import type {
 } from "../../src/client/index.ts";
 import type { Answer, Asked } from "../history.ts";
 import { nowUs, pause } from "../wait.ts";
+import { askToEnd, codeOf, type Resumable } from "./ask.ts";
 import type { LanePlace } from "./lane-place.ts";
 import { errorOf, type RoundKind, roundKind } from "./rounds.ts";
 
@@ -34,10 +35,6 @@ export interface PartyOptions extends LanePlace {
     },
   ) => Promise<Session>;
   readonly roundMs: number;
-}
-
-interface Resumable {
-  resume<Result>(error: MusterError): Promise<Result>;
 }
 
 export class NativeParty {
@@ -292,7 +289,7 @@ export class NativeParty {
     return errorOf(seed, lane, this.round, party);
   }
 
-  /** One operation, to its end: one that was told that the log is away waits on. */
+  /** One operation, to its end. */
   async #ask<Result>(
     name: string,
     asked: Asked,
@@ -301,24 +298,13 @@ export class NativeParty {
     answerOf: (result: Result) => Answer = () => ({}),
   ): Promise<Result | undefined> {
     const { history } = this.#options;
-    const id = history.ask(this.#name, this.#scope, name, asked);
-    let pending = call();
-    for (;;) {
-      try {
-        const result = await pending;
-        history.end(id, "ok", answerOf(result));
-        return result;
-      } catch (error) {
-        if (isResumable(error)) {
-          history.away(id);
-          pending = handle.resume<Result>(error);
-          continue;
-        }
-        history.end(id, codeOf(error), { message: String(error) });
-        // There is nothing more to ask of a session that is over.
-        if (this.#isOver || codeOf(error) === "ended") throw error;
-        return undefined;
-      }
+    const place = { history, party: this.#name, scope: this.#scope, name };
+    try {
+      return await askToEnd({ ...place, asked, handle, call, answerOf });
+    } catch (error) {
+      // There is nothing more to ask of a session that is over.
+      if (this.#isOver || codeOf(error) === "ended") throw error;
+      return undefined;
     }
   }
 }
@@ -330,12 +316,3 @@ const driver = ({ generation }: { readonly generation: number }): Answer => ({ g
 const published = ({ generation, value, number }: PublishedCrossing): Answer => ({
   ...{ generation, value, number },
 });
-
-function isResumable(error: unknown): error is MusterError {
-  const { code, resume } = error as Partial<MusterError>;
-  return code === "unavailable" && resume !== undefined;
-}
-
-function codeOf(error: unknown): string {
-  return (error as { code?: string } | undefined)?.code ?? "threw";
-}
