@@ -20,6 +20,7 @@ export class MortalClients {
   readonly members: readonly MortalClient[];
   /** Of each lane where it meets, from 1. */
   #epochs: readonly number[];
+  #isEnd = false;
 
   constructor(options: MortalOptions) {
     this.#epochs = Array.from({ length: options.lanes }, () => 1);
@@ -40,11 +41,14 @@ export class MortalClients {
 
   /** @param over of each lane the latest epoch that is over for somebody */
   hear(over: readonly number[]): void {
+    if (this.#isEnd) return;
     if (!over.some((epoch, lane) => epoch >= (this.#epochs[lane] ?? 0))) return;
     this.#tell(this.#epochs.map((epoch, lane) => Math.max(epoch, (over[lane] ?? 0) + 1)));
   }
 
+  /** Nobody meets anew. */
   end(): void {
+    this.#isEnd = true;
     for (const member of this.members) member.tell("end");
   }
 

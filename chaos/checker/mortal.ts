@@ -96,6 +96,8 @@ function checkEnd(operation: Operation, gone: readonly Departure[]): readonly Vi
     if (others.some(({ us }) => us <= endUs)) return [];
     return found("refused", `${party} was told that somebody is dead, and nobody is gone`);
   }
+  // At the beginning of an epoch when there is a later one: whether it counted is open.
+  if (code === "aborted" && asked.kind === "count-wait" && patienceUs === undefined) return [];
   const isLost = gone.some((departure) => departure.party === party && departure.us === 0);
   if (lostCodes.has(code) && isLost) return [];
   return found("refused", `${party} was answered ${code}: ${answer.message ?? ""}`);

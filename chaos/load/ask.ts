@@ -13,15 +13,17 @@ export interface Asking<Result> {
   readonly handle: Resumable;
   readonly call: () => Promise<Result>;
   readonly answerOf: (result: Result) => Answer;
+  /** By which the wait is taken back; `call` has it, too. */
+  readonly signal?: AbortSignal;
 }
 
 export interface Resumable {
-  resume<Result>(error: MusterError): Promise<Result>;
+  resume<Result>(error: MusterError, options?: { readonly signal: AbortSignal }): Promise<Result>;
 }
 
 /** @throws what ended it, when it was written down */
 export async function askToEnd<Result>(asking: Asking<Result>): Promise<Result> {
-  const { history, party, scope, name, asked, handle, call, answerOf } = asking;
+  const { history, party, scope, name, asked, handle, call, answerOf, signal } = asking;
   const id = history.ask(party, scope, name, asked);
   let pending = call();
   for (;;) {
@@ -32,7 +34,7 @@ export async function askToEnd<Result>(asking: Asking<Result>): Promise<Result> 
     } catch (error) {
       if (isResumable(error)) {
         history.away(id);
-        pending = handle.resume<Result>(error);
+        pending = handle.resume<Result>(error, signal && { signal });
         continue;
       }
       history.end(id, codeOf(error), { message: String(error) });

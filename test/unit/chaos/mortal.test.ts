@@ -122,13 +122,20 @@ describe("the checker of lanes whose clients are killed", () => {
       goes(all);
       set("m2 out", { span: [31.5] })(all);
     };
-    expect(kinds(before)).toContain("early");
+    // Its last line is later than the instant that was taken before it was killed.
+    expect(kinds(before)).toEqual(["early", "early"]);
     expect(
       kinds((all) => {
         goes(all);
         all.delete("m2 out");
       }),
     ).toEqual(["early", "early"]);
+  });
+
+  it("lets who may give up a wait do so, and nobody else", () => {
+    const gives = (asked: Asked) => set("m0 out", { asked, code: "aborted" });
+    expect(kinds(gives({ kind: "count-wait", error: 0 }))).toEqual([]);
+    expect(kinds(gives(count))).toEqual(["refused"]);
   });
 
   it("lets a signal of the dead have a number or not, once", () => {
@@ -158,6 +165,10 @@ describe("the checker of lanes whose clients are killed", () => {
     expect(kinds(set("m1 fails", { span: [29] }))).toEqual(["lost"]);
     expect(kinds(set("m1 fails", { span: [29, 181] }))).toEqual(["late"]);
     expect(kinds(set("m0 out", { span: [26, 196] }))).toContain("late");
+    // It may wait for one who lives as long as that one likes.
+    const waits = (asked: Asked) => set("m1 fails", { asked, span: [13, 179] });
+    expect(kinds(waits(phase(2)))).toEqual([]);
+    expect(kinds(waits({ kind: "roster-arrive", phase: 2, timeoutMs }))).toContain("late");
   });
 
   it("finds who hears of a death before there is one, or loses patience before it is over", () => {
