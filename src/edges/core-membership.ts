@@ -87,7 +87,7 @@ export class CoreMembership {
       ...{ onEffects, onRoom },
       onLogAway: (isAway, of) => this.#noteLogAway(isAway, of),
       onLink: (up) => this.#onLink(up),
-      onClosed: (reason) => this.#onClosed(reason),
+      onClosed: (reason, isMomentary) => this.#onClosed(reason, isMomentary),
     });
   }
 
@@ -124,15 +124,18 @@ export class CoreMembership {
     this.#away.set(of, clock.after(logAwayMs, look));
   }
 
-  /** An edge whose lease ran out joins anew (D5); one that is refused at the door gives up. */
-  #onClosed(reason: string): void {
+  /**
+   * An edge whose lease ran out joins anew (D5), and one whose server has begun anew; one that is
+   * refused at the door gives up.
+   */
+  #onClosed(reason: string, isMomentary = false): void {
     const { clock, rejoinMs, what, log, dismissAll, onRejoined, onClosed } = this.#options;
     const livedMs = (clock.nowUs() - this.#joinedUs) / 1000;
     this.ignoreCuts();
     // Whether a log takes anything, the next link is told.
     this.#away.clear();
     dismissAll(reason);
-    if (livedMs >= rejoinMs) {
+    if (isMomentary || livedMs >= rejoinMs) {
       log("warn", `${reason}; every connection is closed, joining anew`);
       this.#joined = this.#connect();
       onRejoined?.();

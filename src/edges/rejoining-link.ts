@@ -10,9 +10,9 @@ export function rejoining(connect: ConnectEdge): ConnectEdge {
     const open = (): CoreLink => {
       const life: CoreLink = connect(edge, {
         ...handler,
-        onClosed(reason) {
+        onClosed(reason, isMomentary) {
           if (link === life) link = undefined;
-          handler.onClosed?.(reason);
+          handler.onClosed?.(reason, isMomentary);
         },
       });
       return life;

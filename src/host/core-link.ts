@@ -29,8 +29,12 @@ export interface EdgeHandler {
    * meanwhile, and what was submitted may still happen (D10).
    */
   onLogAway?(isAway: boolean, of: OfScope): void;
-  /** The core refuses this edge for good (wrong secret, incarnation ended). */
-  onClosed?(reason: string): void;
+  /**
+   * The core refuses this edge for good (wrong secret, incarnation ended).
+   * @param isMomentary the server that it is at has begun anew: who joins again is let in, also
+   * when that happens twice within a moment
+   */
+  onClosed?(reason: string, isMomentary?: boolean): void;
 }
 
 /** A core in another process was asked, and cannot answer now. */

@@ -224,7 +224,7 @@ export class Host implements PortHost {
     this.#logger.log("warn", `${why}; going on behind entry ${this.#core.sequence}`);
     this.#read();
     for (const port of this.#ports.values()) {
-      if (port !== this.#own.link && port instanceof LocalLink) port.end(why);
+      if (port !== this.#own.link && port instanceof LocalLink) port.end(why, true);
     }
     this.#own.end(why);
     this.#applied();
@@ -247,7 +247,7 @@ export class Host implements PortHost {
     this.#logger.log("warn", `${why}; joining anew`);
     for (const port of this.#ports.values()) {
       if (!(port instanceof LocalLink)) this.#release(port);
-      else if (port.isPassedOn) port.end(why);
+      else if (port.isPassedOn) port.end(why, true);
     }
     this.#join();
     // Those that outlive a process are lost with a life, though they are here as before.
@@ -259,8 +259,8 @@ export class Host implements PortHost {
     this.#appender.repeat();
   }
 
-  whyRevoked(): string {
-    return this.#membership?.whyRevoked() ?? edgeReplaced;
+  whyRevoked(): ReturnType<PortHost["whyRevoked"]> {
+    return this.#membership?.whyRevoked() ?? { why: edgeReplaced, isMomentary: false };
   }
 
   /** An edge of another process is not this server's any more; its link is closed. */

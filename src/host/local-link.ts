@@ -157,7 +157,8 @@ export class LocalLink implements CoreLink, Port {
     const rest = effects.filter(({ kind }) => kind !== "revoked");
     if (rest.length > 0) this.#handler.onEffects(rest);
     if (rest.length === effects.length) return true;
-    this.end(`the core ended this edge: ${this.#host.whyRevoked()}`);
+    const { why, isMomentary } = this.#host.whyRevoked();
+    this.end(`the core ended this edge: ${why}`, isMomentary);
     return true;
   }
 
@@ -182,7 +183,7 @@ export class LocalLink implements CoreLink, Port {
   }
 
   /** The incarnation is over, because it asked for it or because the core says so. */
-  end(reason: string): void {
+  end(reason: string, isMomentary: boolean): void {
     const closing = this.#closing;
     this.#closing = undefined;
     const wasAsked = closing !== undefined;
@@ -190,6 +191,6 @@ export class LocalLink implements CoreLink, Port {
     this.#host.detach(this, false);
     this.#resolveAwaited(Number.POSITIVE_INFINITY);
     closing?.();
-    if (!wasAsked) this.#handler.onClosed?.(reason);
+    if (!wasAsked) this.#handler.onClosed?.(reason, isMomentary);
   }
 }

@@ -68,7 +68,7 @@ export class OwnEdge {
 
   /** What the log says of it is not known here any more. */
   end(reason: string): void {
-    this.#link?.end(reason);
+    this.#link?.end(reason, true);
   }
 
   /** Resolves when its end is in the log. */

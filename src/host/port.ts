@@ -46,8 +46,8 @@ export interface PortHost {
   detach(port: Port, lost: boolean): void;
   /** The edge has the effects of that entry, and is to be told them by nobody else. */
   hasSeen(port: Port, sequence: number): void;
-  /** Why the log has ended an edge of its own accord. */
-  whyRevoked(): string;
+  /** Why the log has ended an edge of its own accord, and whether it is let in again. */
+  whyRevoked(): { readonly why: string; readonly isMomentary: boolean };
   /** There is something to append. */
   wake(port: Port): void;
   describe(scope: string, barrier?: string, page?: BarrierPageAsk): ScopeDescription;

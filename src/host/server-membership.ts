@@ -186,8 +186,9 @@ export class ServerMembership {
   }
 
   /** Why an edge of this process was ended that has not ended itself. */
-  whyRevoked(): string {
-    return this.lives ? edgeReplaced : this.ended().why;
+  whyRevoked(): { readonly why: string; readonly isMomentary: boolean } {
+    const isMomentary = !this.lives;
+    return { why: isMomentary ? this.ended().why : edgeReplaced, isMomentary };
   }
 
   /** V3. How its life has ended: the other servers waited for its lease, or somebody has joined. */

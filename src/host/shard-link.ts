@@ -107,7 +107,7 @@ export class ShardLink implements CoreLink {
       onLogAway: (isAway) => {
         if (!this.#hasEnded) this.#handler.onLogAway?.(isAway, isHere);
       },
-      onClosed: (reason) => this.#onClosed(shard, reason),
+      onClosed: (reason, isMomentary) => this.#onClosed(shard, reason, isMomentary),
     };
   }
 
@@ -120,14 +120,14 @@ export class ShardLink implements CoreLink {
   }
 
   /** W2. */
-  #onClosed(shard: number, reason: string): void {
+  #onClosed(shard: number, reason: string, isMomentary = false): void {
     if (this.#hasEnded) return;
     const wasOver = this.#isOver;
     [this.#isOver, this.#hasEnded] = [true, true];
     this.#links.forEach((link, index) => {
       if (index !== shard) void link.close();
     });
-    if (!wasOver) this.#handler.onClosed?.(reason);
+    if (!wasOver) this.#handler.onClosed?.(reason, isMomentary);
   }
 }
 
