@@ -59,13 +59,18 @@ interface Roster {
   readonly crossed: Map<string, number>;
 }
 
+/** May be one before it: who was away is told of all that there were. */
+interface QuorumTold {
+  readonly key: number;
+  /** How many changes of it are counted. */
+  readonly changes: number;
+}
+
 interface Quorum {
   /** What the one above knows it by, where one does. */
   readonly key: number | undefined;
-  /** What those below know it by, once they have been told. */
-  keyBelow?: number;
-  /** By controller below: how many changes it has been told of that are counted. */
-  readonly changes: Map<string, number>;
+  /** By controller below: which it was told of last. */
+  readonly told: Map<string, QuorumTold>;
   readonly size: Of<"quorum-init">["quorum"];
   /** What those below have said last, by the number that both know it by. */
   readonly below: Map<string, number>;
@@ -250,7 +255,7 @@ export class TreeRules {
     key?: number,
   ): void {
     const at = `${node.name} ${scope} ${barrier}`;
-    this.#replaceQuorum(at, { size: quorum, key, below: new Map(), changes: new Map() });
+    this.#replaceQuorum(at, { size: quorum, key, below: new Map(), told: new Map() });
   }
 
   #changeQuorum(
@@ -493,8 +498,10 @@ export class TreeRules {
         this.#takenBack.delete(said);
         const quorum = this.#quorums.get(at);
         if (message.kind === "reached") {
-          const isOfNow = (quorum?.changes.get(from.name) ?? 0) === (message.changes ?? 0);
-          if (isOfNow) quorum?.below.set(from.name, message.key);
+          const { key, changes = 0 } = message;
+          const told = quorum?.told.get(from.name);
+          const isOfNow = told?.key === key && told.changes === changes;
+          if (isOfNow) quorum?.below.set(from.name, key);
         } else this.#takenBack.set(said, () => this.#quorums.get(at)?.below.delete(from.name));
         return;
       }
@@ -509,10 +516,10 @@ export class TreeRules {
     to: string,
     message: Extract<TreeMessage, { kind: "init" | "change" }>,
   ): void {
-    if (quorum === undefined) return;
-    if (message.kind === "init") quorum.keyBelow = message.key;
-    else if (quorum.keyBelow === message.key && message.changes !== undefined) {
-      quorum.changes.set(to, message.changes);
+    const { key } = message;
+    if (message.kind === "init") quorum?.told.set(to, { key, changes: 0 });
+    else if (quorum?.told.get(to)?.key === key && message.changes !== undefined) {
+      quorum.told.set(to, { key, changes: message.changes });
       quorum.below.delete(to);
     }
   }
