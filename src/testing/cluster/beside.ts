@@ -18,6 +18,19 @@ const besideChance = 0.08;
 /** Steps that are drawn beside others, behind all that those have. */
 const firstId = 500_000;
 
+/** The step when it came, and perhaps another one before it. */
+export function withOther(
+  step: Step,
+  random: Random,
+  chance: number,
+  draw: () => StepWork & Pick<Step, "id">,
+): readonly Step[] {
+  // Sessions are let in before anybody asks.
+  if (step.do === "open" || !random.chance(chance)) return [step];
+  const beforeUs = random.below(step.afterUs + 1);
+  return [{ afterUs: beforeUs, ...draw() }, { ...step, afterUs: step.afterUs - beforeUs }];
+}
+
 export class BesideDrawer {
   readonly #options: BesideOptions;
   readonly #random: Random;
@@ -37,12 +50,10 @@ export class BesideDrawer {
       else if (step.do === "close") {
         this.#sessions.splice(this.#sessions.indexOf(step.session), 1);
       }
-      // Sessions are let in before anybody asks.
-      if (step.do === "open" || !this.#random.chance(besideChance)) return [step];
-      const beforeUs = this.#random.below(step.afterUs + 1);
-      this.#lastId += 1;
-      const other: Step = { id: this.#lastId, afterUs: beforeUs, ...this.#draw() };
-      return [other, { ...step, afterUs: step.afterUs - beforeUs }];
+      return withOther(step, this.#random, besideChance, () => {
+        this.#lastId += 1;
+        return { id: this.#lastId, ...this.#draw() };
+      });
     });
   }
 

@@ -7,7 +7,7 @@
 //       letter (B1 to B5, B7, B9, B10, D5, D6).
 //   K3. Servers that have read as far have the same state: their digests are equal (D11).
 //   K4. A request counts at most once, however often it was sent (B6, D4), and one with an id also
-//       when it was sent to several servers (X1 to X3).
+//       when it was sent to several servers (X1 to X3, X5).
 //   K5. A client hears one answer, and it is one that the log gave it (B1 to B3).
 //   K6. A client that was given an answer hears it, unless its connection or its session may have
 //       been lost; nobody is closed without a reason.
@@ -28,6 +28,7 @@ import type { NaiveSaid, Speaker } from "../naive-said.ts";
 import { NaiveStates } from "../naive-states.ts";
 import { KeyedRequests } from "./keyed-requests.ts";
 import { judgeLooks, type Look } from "./looks.ts";
+import { MadeRosters } from "./made-rosters.ts";
 import type { Party } from "./party.ts";
 import type { SharedLog } from "./shared-log.ts";
 import { type Answer, connectionsOf, type Told, toldBy } from "./told.ts";
@@ -96,6 +97,7 @@ export class ClusterChecker {
   readonly #counted = new Map<string, number>();
   readonly #told = new Map<string, Told[]>();
   readonly #keyed = new KeyedRequests((text) => this.complain("K4", text));
+  readonly #rosters: MadeRosters | undefined;
   readonly #topics = new Map<string, string[]>();
   /** By what they change: who has asked for that over HTTP, the first of those who want the same. */
   readonly #changes = new Map<string, string>();
@@ -114,6 +116,7 @@ export class ClusterChecker {
       dies: () => {},
     });
     if (isOfTree) return;
+    this.#rosters = new MadeRosters((text) => this.complain("K4", text));
     this.#models = [
       { kind: "count", model: this.#counts },
       { kind: "state", model: new NaiveStates(limits) },
@@ -308,13 +311,16 @@ export class ClusterChecker {
     const { asked, names } = this.#life({ edge, incarnation });
     const kind = kindOf(command);
     if (kind !== undefined && !asked.has(connection)) asked.set(connection, kind);
+    if (command.kind === "roster-open") {
+      this.#rosters?.asked(`${edge} ${incarnation} ${connection}`, command);
+    }
     const name = names.get(connection) ?? this.#nameBy(command);
     if (name !== undefined && command.kind === "roster-change") names.set(connection, name);
     if (name === undefined || !("who" in command || command.kind === "publish")) return;
     names.set(connection, name);
     this.#counted.set(name, (this.#counted.get(name) ?? 0) + 1);
     const { version, nowUs } = this.#counting;
-    this.#keyed.asked(name, version, nowUs);
+    this.#keyed.asked(name, command, version, nowUs);
   }
 
   #life({ edge, incarnation }: Pick<Said, "edge" | "incarnation">): Life {
@@ -329,26 +335,31 @@ export class ClusterChecker {
 
   /**
    * Clients of old doors are known by where they come from, those who publish by what they say,
-   * those who change a roster by the change.
+   * those who change a roster by the change, members over HTTP by their node.
    */
   #nameBy(command: Command): string | undefined {
     if (command.kind === "publish") return nameIn(this.#options.messageOf(command.payload.id));
     if (command.kind === "roster-change") {
       return this.#changes.get(changeKey(command.scope, command.barrier, command));
     }
-    return "who" in command ? (nameIn(command.who.name) ?? nameIn(command.who.address)) : undefined;
+    if (!("who" in command)) return undefined;
+    const { name, address, node } = command.who;
+    return nameIn(name) ?? nameIn(address) ?? nameIn(node);
   }
 
   #noteTold(entry: number, said: Said): void {
     const { effect } = said;
     const { names } = this.#life(said);
     if (effect.kind === "published") this.#notePublished(names, effect);
+    this.#rosters?.told(effect);
     const told = toldBy(entry, effect);
     if (told === undefined) return;
     for (const connection of connectionsOf(effect)) {
       const name = names.get(connection);
+      const { nowUs } = this.#counting;
+      const isAgain = name !== undefined && this.#keyed.told(name, effect, nowUs);
+      this.#rosters?.answered(`${said.edge} ${said.incarnation} ${connection}`, effect, isAgain);
       if (name === undefined) continue;
-      this.#keyed.told(name, effect, this.#counting.nowUs);
       const list = this.#told.get(name);
       if (list === undefined) this.#told.set(name, [told]);
       else list.push(told);

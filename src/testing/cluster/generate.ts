@@ -3,6 +3,7 @@
 import { Random } from "../../core/random.ts";
 import { BesideDrawer } from "./beside.ts";
 import { drawChange } from "./changes.ts";
+import { MakesDrawer } from "./makes.ts";
 import {
   type Ask,
   type AskStep,
@@ -87,6 +88,8 @@ class Drawer {
   readonly #ofChanges: Random;
   /** Of what is asked for between other steps, which are what they would be without it. */
   readonly #beside: BesideDrawer;
+  /** Of one cluster: among those, likewise. */
+  readonly #makes: MakesDrawer | undefined;
   readonly #servers: number;
   readonly #faults: FaultRates;
   readonly #steps: Step[] = [];
@@ -106,6 +109,7 @@ class Drawer {
     this.#ofChanges = new Random(seed ^ 0xc4a9e);
     const isTree = (faults.trees ?? 0) > 0;
     this.#beside = new BesideDrawer({ seed, servers, isTree, names, members });
+    if (!isTree) this.#makes = new MakesDrawer({ seed, servers, names, members });
     this.#servers = servers;
     this.#faults = faults;
   }
@@ -119,7 +123,8 @@ class Drawer {
       if (strike !== undefined) this.#add(strike);
       else this.#drawWork();
     }
-    return this.#beside.among(this.#steps);
+    const steps = this.#beside.among(this.#steps);
+    return this.#makes?.among(steps) ?? steps;
   }
 
   /** @returns whether one was drawn. */

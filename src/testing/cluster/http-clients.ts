@@ -84,6 +84,23 @@ function httpRequestOf(
       return post(`states/${barrier}/wait`, { ...arrival, target: ask.target });
     case "signal-and-wait":
       return post(`states/${barrier}/wait`, { ...arrival, target: ask.target, signal: true });
+    case "quorum-init": {
+      const { count, percent } = ask;
+      const size = count === undefined ? { percent } : { count };
+      return post(`quorums/${barrier}/init`, { ...who, ...size });
+    }
+    case "quorum-wait":
+      return post(`quorums/${barrier}/wait`, arrival);
+    case "roster-open": {
+      const { members, phases, whenDead, whenLate } = ask;
+      const rules = { phases, whenDead, whenLate };
+      return post(`rosters/${barrier}/open`, { ...who, members, ...rules });
+    }
+    case "roster-arrive": {
+      // Its name is that of the member; the log has whose request it is as its node.
+      const member = { name: ask.member, node: party.name };
+      return post(`rosters/${barrier}/arrive`, { ...arrival, ...member });
+    }
     case "roster-change":
       return post(`rosters/${barrier}/change`, membersOf(party, ask));
     default:
@@ -128,6 +145,10 @@ function answerOf(text: string, signals: boolean): Answer {
     if (outcome === "crossed") {
       const isIt = told.what === "released" && told.word === "crossed";
       return isIt && told.number === error && told.generation === generation;
+    }
+    if (outcome === "open") {
+      const isIt = told.what === "status" && told.word === "initialised";
+      return isIt && told.generation === generation;
     }
     return value === undefined ? told.what === "acknowledged" : isValue(told);
   };

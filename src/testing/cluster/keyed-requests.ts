@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
 // K4 of requests that are asked for again with one key, at whichever servers: as long as the log
-// knows what has become of one, nothing else becomes of it. Two ends, or two numbers of one signal,
-// are told only where it was counted twice.
+// knows what has become of one, nothing else becomes of it. Two ends, two numbers of one signal, or
+// two barriers that one has made, are told only where it was counted twice.
+import type { Command } from "../../core/command.ts";
 import type { NaiveSaid } from "../naive-said.ts";
 
 type Effect = NaiveSaid["effect"];
 
-/** From this version of the log on; before, each server that was asked counted it. */
+/** From these versions of the log on; before, each server that was asked counted it. */
 const keysVersion = 9;
+const makesVersion = 12;
 /** Log time for which a log knows what has become of one. */
 const keptUs = 30_000_000;
 
@@ -15,8 +17,11 @@ const keptUs = 30_000_000;
 interface Known {
   number: number | undefined;
   end: string | undefined;
+  /** The barrier, of one that makes one. */
+  made: string | undefined;
+  readonly makes: boolean;
   lastUs: number;
-  /** It was asked for before the log knew keys. */
+  /** It was asked for before the log knew keys of its kind. */
   isOld: boolean;
 }
 
@@ -34,18 +39,41 @@ export class KeyedRequests {
   }
 
   /** The log has a request of this name. */
-  asked(name: string, version: number, nowUs: number): void {
+  asked(name: string, { kind }: Command, version: number, nowUs: number): void {
     if (!this.#names.has(name)) return;
+    const makes = isMaking(kind);
     const known = this.#known.get(name);
     const isForgotten = known !== undefined && nowUs >= known.lastUs + keptUs;
-    const isOld = version < keysVersion || known?.isOld === true;
+    const isOld = version < (makes ? makesVersion : keysVersion) || known?.isOld === true;
     if (known !== undefined && !isForgotten && !isOld) return;
-    this.#known.set(name, { number: undefined, end: undefined, lastUs: nowUs, isOld });
+    const nothing = { number: undefined, end: undefined, made: undefined };
+    this.#known.set(name, { ...nothing, makes, lastUs: nowUs, isOld });
   }
 
-  told(name: string, effect: Effect, nowUs: number): void {
+  /** @returns whether it is told again only that it has made a barrier */
+  told(name: string, effect: Effect, nowUs: number): boolean {
     const known = this.#known.get(name);
-    if (known === undefined || known.isOld) return;
+    if (known === undefined || known.isOld) return false;
+    if (known.makes) return this.#toldMade(name, known, effect, nowUs);
+    this.#toldEnd(name, known, effect, nowUs);
+    return false;
+  }
+
+  #toldMade(name: string, known: Known, effect: Effect, nowUs: number): boolean {
+    const { made: before } = known;
+    if (effect.kind === "refused" && before !== undefined) {
+      this.#complain(`${name} is refused (${effect.code}), and has made ${before}`);
+    }
+    const made = madeBy(effect);
+    if (made === undefined) return false;
+    if (before !== undefined && before !== made) {
+      this.#complain(`${name} has made ${made} and ${before}`);
+    }
+    [known.made, known.lastUs] = [made, nowUs];
+    return before !== undefined;
+  }
+
+  #toldEnd(name: string, known: Known, effect: Effect, nowUs: number): void {
     if (effect.kind === "signalled") {
       const { value } = effect;
       if (known.number !== undefined && known.number !== value) {
@@ -62,4 +90,15 @@ export class KeyedRequests {
     } else if (effect.kind !== "acknowledged") return;
     known.lastUs = nowUs;
   }
+}
+
+function isMaking(kind: string): boolean {
+  return kind === "quorum-init" || kind === "roster-open";
+}
+
+/** Which barrier was made; of rosters nobody says that (made-rosters.ts). */
+function madeBy(effect: Effect): string | undefined {
+  if (effect.kind === "acknowledged") return "a roster";
+  if (effect.kind !== "quorum-status" || effect.status !== "initialised") return undefined;
+  return `generation ${effect.generation} of ${effect.barrier}`;
 }

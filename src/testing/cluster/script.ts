@@ -71,7 +71,13 @@ export type Ask =
   | { readonly what: "signal" }
   | { readonly what: "state-wait"; readonly target: number }
   | { readonly what: "signal-and-wait"; readonly target: number }
-  | { readonly what: "quorum-init"; readonly percent: number; readonly explicit: boolean }
+  | {
+      readonly what: "quorum-init";
+      readonly percent: number;
+      readonly explicit: boolean;
+      /** Over HTTP, in place of a percentage. */
+      readonly count?: number;
+    }
   | { readonly what: "quorum-wait" }
   | { readonly what: "peers"; readonly count: number }
   | {
