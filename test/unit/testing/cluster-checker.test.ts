@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
 // Goal: the checker of simulated clusters takes for asked what counts, and nothing else: what it
 // complains of is wrong (K2), and a request that counts twice is seen (K4). Method: a log by hand
-// in which batches of a session come before one that was lost, and what a core says of it, as it
-// is and with a word left out. Catches: a checker that believes what never counted.
+// in which batches of a session come before one that was lost, or in which one request makes a
+// barrier by two keys, and what a core says of it, as it is and with a word left out. Catches: a
+// checker that believes what never counted, or does not see what was made twice.
 import { describe, expect, it } from "vitest";
 import type { Command, LogEntry, StateWait } from "../../../src/core/command.ts";
 import type { Applied } from "../../../src/core/effect.ts";
 import { resolveLimits } from "../../../src/core/limits.ts";
 import { Service } from "../../../src/core/service.ts";
+import { makesVersion } from "../../../src/core/version.ts";
 import { ClusterChecker } from "../../../src/testing/cluster/cluster-checker.ts";
 import type { Party } from "../../../src/testing/cluster/party.ts";
 
@@ -102,5 +104,51 @@ describe("ClusterChecker", () => {
     reading.take(4, waitOf(3, "c2", "other"));
     reading.checker.finish([gone("c2")]);
     expect(reading.checker.problems).toEqual([]);
+  });
+});
+
+describe("ClusterChecker, of requests with an id that make a barrier", () => {
+  const place = (connection: number, name: string) => ({
+    ...{ scope: "s", barrier: "b", connection, who: { address: "p1", name } },
+  });
+  const quorum = (connection: number, count: number, once: string): Command => ({
+    ...{ kind: "quorum-init", ...place(connection, "c1"), echo: "automatic", once },
+    quorum: count === 0 ? { kind: "percent", percent: 0 } : { kind: "count", count },
+  });
+  const roster = (connection: number, once: string): Command => ({
+    ...{ kind: "roster-open", ...place(connection, "c1"), members: [{ name: "x" }], once },
+    rules: { phases: 1, whenDead: "fail", whenLate: "refuse" },
+  });
+  const member = (connection: number): Command => ({
+    ...{ kind: "roster-arrive", ...place(connection, "x"), error: 0 },
+  });
+
+  function problemsOf(...commands: readonly Command[]): readonly string[] {
+    const reading = new Reading();
+    reading.checker.registerId("c1");
+    const all = [attach, { kind: "version", version: makesVersion } as const, ...commands];
+    for (const [index, command] of all.entries()) reading.take(index + 1, command);
+    return reading.checker.problems;
+  }
+
+  it("K4 sees two quorums", () => {
+    expect(problemsOf(quorum(1, 0, "k"), quorum(2, 0, "k"))).toEqual([]);
+    expect(problemsOf(quorum(1, 0, "k"), quorum(2, 0, "other"))).toEqual([
+      "K4 c1 has made generation 2 of b and generation 1 of b",
+    ]);
+  });
+
+  it("K4 sees one that is refused and has made a quorum that is open", () => {
+    expect(problemsOf(quorum(1, 2, "k"), quorum(2, 2, "k"))).toEqual([]);
+    expect(problemsOf(quorum(1, 2, "k"), quorum(2, 2, "other"))).toEqual([
+      "K4 c1 is refused (invalid), and has made generation 1 of b",
+    ]);
+  });
+
+  it("K4 sees two rosters by those who meet at the second", () => {
+    expect(problemsOf(roster(1, "k"), member(2), roster(3, "k"))).toEqual([]);
+    expect(problemsOf(roster(1, "k"), member(2), roster(3, "other"), member(4))).toEqual([
+      "K4 there is generation 2 of roster s b, and requests have made 1",
+    ]);
   });
 });
