@@ -99,7 +99,9 @@ export class ClusterChecker {
   readonly #keyed = new KeyedRequests((text) => this.complain("K4", text));
   readonly #rosters: MadeRosters | undefined;
   readonly #topics = new Map<string, string[]>();
-  /** By what they change: who has asked for that over HTTP, the first of those who want the same. */
+  /**
+   * By what they change: who has asked for that over HTTP, the first of those who want the same.
+   */
   readonly #changes = new Map<string, string>();
   readonly #entries: LogEntry[] = [];
   readonly #looks: Look[] = [];
