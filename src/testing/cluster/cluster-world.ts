@@ -48,6 +48,8 @@ export interface Program {
   /** Whether the network between it and all servers is down. */
   isParted: boolean;
   isUp: boolean;
+  /** Whether the log has its session with a server since its connection was last lost. */
+  isAttached: boolean;
   isClosing: boolean;
   /** The newest entry that it was told of. */
   heard: number;
@@ -259,13 +261,15 @@ export class ClusterWorld {
       onLink: (up) => {
         this.#trace(name, up ? "is in" : "has lost its server");
         program.isUp = up;
-        if (!up) program.troubledSinceUs ??= this.clock.elapsedUs;
+        if (up) return;
+        program.isAttached = false;
+        program.troubledSinceUs ??= this.clock.elapsedUs;
       },
       onEnd: (why) => this.#onSessionEnd(program, why),
     });
     const program: Program = {
       ...{ name, process, client, line: undefined, isParted: false, isUp: false },
-      ...{ isClosing: false, heard: 0 },
+      ...{ isAttached: false, isClosing: false, heard: 0 },
       troubledSinceUs: 0,
     };
     this.#programs.set(session, program);
@@ -389,6 +393,7 @@ export class ClusterWorld {
 
   /**
    * Its trouble is over, if it says nothing else soon: whom it serves still, it goes on serving.
+   * Who was let in meanwhile is not served before the log has that, which may lose it.
    */
   over(server: SimulatedServer): void {
     const overUs = this.clock.elapsedUs;
@@ -397,8 +402,9 @@ export class ClusterWorld {
       if (isNew || this.#isBroken(server)) return;
       for (const program of this.#programs.values()) {
         const { line, troubledSinceUs: sinceUs } = program;
-        const isServed = line !== undefined && this.#servedBy.get(line) === server;
-        if (!isServed || program.isParted || sinceUs === undefined || sinceUs > overUs) continue;
+        const isHere = line !== undefined && this.#servedBy.get(line) === server;
+        const isServed = isHere && program.isAttached && !program.isParted;
+        if (!isServed || sinceUs === undefined || sinceUs > overUs) continue;
         if (overUs - sinceUs < sessionLeaseMs * 900) program.troubledSinceUs = undefined;
       }
     });
@@ -559,8 +565,9 @@ export class ClusterWorld {
     for (const program of this.#programs.values()) {
       const { line, isUp, isParted, client } = program;
       const server = line && this.#servedBy.get(line);
-      const isServed = isUp && !isParted && server !== undefined && !this.#isBroken(server);
-      if (isServed && client.edge === edge) program.troubledSinceUs = undefined;
+      if (!isUp || server === undefined || client.edge !== edge) continue;
+      program.isAttached = true;
+      if (!isParted && !this.#isBroken(server)) program.troubledSinceUs = undefined;
     }
   }
 
