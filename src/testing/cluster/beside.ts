@@ -28,7 +28,10 @@ export function withOther(
   // Sessions are let in before anybody asks.
   if (step.do === "open" || !random.chance(chance)) return [step];
   const beforeUs = random.below(step.afterUs + 1);
-  return [{ afterUs: beforeUs, ...draw() }, { ...step, afterUs: step.afterUs - beforeUs }];
+  return [
+    { afterUs: beforeUs, ...draw() },
+    { ...step, afterUs: step.afterUs - beforeUs },
+  ];
 }
 
 export class BesideDrawer {
