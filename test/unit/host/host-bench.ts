@@ -161,7 +161,7 @@ function record(
     onEffects(effects: readonly EdgeEffect[]): void;
     onRoom(): void;
     onLink(up: boolean): void;
-    onClosed(reason: string): void;
+    onClosed(reason: string, isMomentary?: boolean): void;
   }) => CoreLink,
 ): Recorder {
   const effects: string[] = [];
@@ -172,7 +172,9 @@ function record(
     },
     onRoom: () => void events.push("room"),
     onLink: (up) => void events.push(up ? "up" : "down"),
-    onClosed: (reason) => void events.push(`closed: ${reason}`),
+    onClosed: (reason, isMomentary) => {
+      events.push(`closed${isMomentary === true ? " for now" : ""}: ${reason}`);
+    },
   });
   return { link, effects, events };
 }

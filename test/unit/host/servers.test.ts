@@ -134,7 +134,7 @@ function openDoor({ host }: Server) {
   const closed: string[] = [];
   const link: CoreLink = host.connectEdge("syncd", {
     onEffects: (some) => effects.push(...some),
-    onClosed: (reason) => closed.push(reason),
+    onClosed: (reason, isMomentary) => closed.push(isMomentary ? `for now: ${reason}` : reason),
   });
   return { link, effects, closed };
 }
@@ -331,7 +331,7 @@ describe("several servers of a log", () => {
     await cluster.pass(15 * second);
     a.log.mend();
     await cluster.pass(3 * second);
-    const why = "the core ended this edge: the other servers took this one as ended";
+    const why = "for now: the core ended this edge: the other servers took this one as ended";
     expect(door.closed).toEqual([why]);
     expect(client.isConnected).toBe(false);
     expect(b.host.figures().waiters).toBe(0);

@@ -119,7 +119,9 @@ function byHand() {
       onLogAway: (isAway, of) => {
         told.push(`${isAway ? "away" : "back"} ${["0", "1"].filter(of).join(" ")}`);
       },
-      onClosed: (reason) => told.push(`closed ${reason}`),
+      onClosed: (reason, isMomentary) => {
+        told.push(`closed ${isMomentary === true ? "for now: " : ""}${reason}`);
+      },
     },
   });
   return { link, handlers, said, told, room };
@@ -128,11 +130,11 @@ function byHand() {
 describe("W2, W3", () => {
   it("ends in all logs when it ends in one, is told once, and hears no more", () => {
     const { link, handlers, said, told } = byHand();
-    handlers[0]?.onClosed?.("gone");
+    handlers[0]?.onClosed?.("gone", true);
     handlers[1]?.onClosed?.("gone too");
     handlers[1]?.onEffects([{ kind: "acknowledged", connection: 1 }]);
     handlers[1]?.onLogAway?.(true, everyScope);
-    expect(told).toEqual(["closed gone"]);
+    expect(told).toEqual(["closed for now: gone"]);
     expect(said).toEqual(["1 close"]);
     expect(link.submit(wait("1", 1))).toBe(false);
   });
