@@ -64,7 +64,7 @@ export function judgeLooks(
     const byScope = new Map<string, readonly BarrierDescription[]>();
     open = open.filter((look) => {
       const { scope, looked, shown, through, who } = look;
-      const all = byScope.get(scope) ?? models.flatMap((model) => model.describe(scope));
+      const all = byScope.get(scope) ?? models.flatMap((model) => describe(model, scope, limits));
       byScope.set(scope, all);
       const right = rowsOf(showOf(all, looked));
       const said = rowsOf(shown);
@@ -80,6 +80,15 @@ export function judgeLooks(
     });
   }
   return wrong;
+}
+
+/** Not more of those who wait than a server shows. */
+function describe(
+  model: { readonly describe: (scope: string) => readonly BarrierDescription[] },
+  scope: string,
+  { namesInReportMax: max }: Limits,
+): readonly BarrierDescription[] {
+  return model.describe(scope).map((one) => ({ ...one, waiting: one.waiting.slice(0, max) }));
 }
 
 function showOf(all: readonly BarrierDescription[], looked: Looked): Shown {
