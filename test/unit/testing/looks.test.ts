@@ -88,3 +88,20 @@ it("knows pages by what comes before them, and whether more comes", () => {
   expect(complaints(rest, { shown })).toHaveLength(1);
   expect(complaints(firstTwo, { shown: { barriers: shown.barriers } })).toHaveLength(1);
 });
+
+it("wants no more of those who wait than a server shows", () => {
+  const few = resolveLimits({ namesInReportMax: 2 });
+  const waits = [1, 2, 3].map(
+    (connection): Command => ({ ...waitOf(connection), kind: "count-wait" }),
+  );
+  const log = [{ kind: "attach" } as const, ...waits].map((command, index): LogEntry => {
+    const batches = [{ edge: "e", incarnation: 1, number: index + 1, commands: [command] }];
+    return { sequence: index + 1, stampUs: index, entry: { format: 1, batches } };
+  });
+  const core = new Service(few);
+  for (const entry of log) core.apply(entry);
+  const shown = core.describe("s", "b");
+  expect(shown.barriers[0]?.waiting).toHaveLength(2);
+  const facts = { who: "c9", scope: "s", looked: ofName, from: 4, through: 4 };
+  expect(judgeLooks([{ ...facts, shown }], log, few)).toEqual([]);
+});
