@@ -245,8 +245,7 @@ export class Arrivals {
     const waiting = this.#waiting.get(connection);
     if (waiting === undefined) return;
     this.#waiting.delete(connection);
-    waiting.cancelExpiry();
-    this.#forget(waiting);
+    this.#drop(waiting);
     takeAsking(waiting)?.reject(new HttpError("ended", movedText));
   }
 
@@ -254,7 +253,7 @@ export class Arrivals {
     const waiting = this.#waiting.get(connection);
     if (waiting === undefined) return;
     this.#waiting.delete(connection);
-    if (isOpen(end)) this.#forget(waiting);
+    if (isOpen(end)) this.#drop(waiting);
     waiting.end = end;
     // Nobody asks just now: the outcome is kept for whoever comes back (V3).
     if (waiting.asking !== undefined) this.#answer(waiting, end);
@@ -286,6 +285,12 @@ export class Arrivals {
       if (!this.#waiting.delete(waiting.connection)) return;
       this.#link.submit({ kind: "leave", connection: waiting.connection });
     });
+  }
+
+  /** Whoever comes back asks anew; when its time is over, nobody else of its id is forgotten. */
+  #drop(waiting: Waiting): void {
+    waiting.cancelExpiry();
+    this.#forget(waiting);
   }
 
   #forget({ id }: Waiting): void {
