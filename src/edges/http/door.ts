@@ -167,8 +167,12 @@ export class HttpDoor {
     return { address: bound.address, port: bound.port, url: `${scheme}://${host}:${bound.port}` };
   }
 
-  /** Serves a connection that did not come through `listen`: somebody else listens. */
+  /**
+   * Serves a connection that did not come through `listen`: somebody else listens. One that is
+   * closed by then would count for ever, because Node waits for its end.
+   */
   accept(stream: Duplex): void {
+    if (stream.destroyed) return;
     this.#server ??= this.#createForOthers();
     this.#server.emit("connection", stream);
   }

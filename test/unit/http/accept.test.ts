@@ -3,6 +3,7 @@
 // own, and leave no timer behind. Method: a listener of the test's own on loopback.
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server } from "node:net";
+import { PassThrough } from "node:stream";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createHttpDoor, type HttpDoor } from "../../../src/edges/http/index.ts";
 import { httpTime } from "../../../src/edges/http-time.ts";
@@ -41,5 +42,13 @@ describe("a connection that the door was handed", () => {
   it("is answered", async () => {
     const request = "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     expect(await heardOf(request)).toMatch(/^HTTP\/1.1 200 /);
+  });
+
+  it("is passed over when it is closed by then, as Node would wait for its end", async () => {
+    const stream = new PassThrough();
+    stream.destroy();
+    await once(stream, "close");
+    door.accept(stream);
+    expect(door.connectionCount).toBe(0);
   });
 });
