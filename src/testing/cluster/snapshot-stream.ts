@@ -137,9 +137,10 @@ export class SnapshotStream {
     if (index === undefined || older === undefined || !this.#areThere(older.at)) return undefined;
     // As it comes: what else is drawn does not depend on it.
     const ofIndex = [...this.#textOf(index), index.sequence];
-    // Any other that the index before names may be deleted just now.
+    // What the index before names and the newest does not may be deleted just now: other snapshots,
+    // and copies of the parts of this one that were stored again.
     const same = this.#snapshots(before)?.find(({ sequence }) => sequence === older.sequence);
-    const isSaved = same !== undefined && this.#areThere(same.at);
+    const isSaved = same?.at.every((at) => older.at.includes(at)) ?? false;
     if (this.#last % 4 === 0 && isSaved) {
       const taken = ofIndex[this.#last % ofIndex.length];
       this.#delete(({ sequence }) => sequence === taken);
