@@ -11,7 +11,7 @@ import type { BusLimits } from "./bus-limits.ts";
 import { type LogClock, LogError } from "./log.ts";
 import { natsStandMs } from "./nats-bus-limits.ts";
 import { explainRights, type NatsLink } from "./nats-connection.ts";
-import { askUntilLed } from "./nats-patience.ts";
+import { askUntilLed, askUntilPlaced } from "./nats-patience.ts";
 import { type NatsPlace, wrong } from "./nats-place.ts";
 import { natsFormat, notFound } from "./nats-stream.ts";
 
@@ -87,14 +87,14 @@ async function makeStream(options: BusStreamOptions, tries = 1): Promise<void> {
   const { link, names, place, limits, clock, newEpoch } = options;
   const { stream: name, sent, heard } = names;
   const { streams } = link.manager;
-  const adding = streams.add({
+  const wish: Parameters<typeof streams.add>[0] = {
     ...{ name, subjects: [`${sent}.>`], retention: "limits", storage: "file", discard: "old" },
     description: `${what}, format ${natsFormat}, epoch ${newEpoch()}`,
     ...{ max_msgs: limits.ringNotificationsMax, max_bytes: limits.ringBytesMax },
     republish: { src: `${sent}.>`, dest: `${heard}.>` },
     ...{ num_replicas: place.replicas, duplicate_window: nanos(2_000) },
-  });
-  await adding.catch(async (error: unknown) => {
+  };
+  await askUntilPlaced(clock, () => streams.add(wish)).catch(async (error: unknown) => {
     // 10058: it is there by now, and is another's.
     if (error instanceof JetStreamApiError && error.code === 10_058) return;
     if (!/jetstream is not enabled|timeout/i.test(errorText(error))) throw error;

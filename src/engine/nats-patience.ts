@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Asking a cluster again that cannot answer yet. A stream that another server has just made is
-// there before its brokers have a leader: until then nobody answers for it. Decides which errors
-// mean that, and for how long it is asked again.
+// there before its brokers have a leader: until then nobody answers for it. Brokers that are
+// started together refuse to place copies until enough of them are up. Decides which errors mean
+// that, and for how long it is asked again.
 import { JetStreamApiError, type StreamInfo } from "@nats-io/jetstream";
 import { errorText } from "../core/text.ts";
 import { type LogClock, LogError } from "./log.ts";
@@ -27,8 +28,14 @@ export function checkMade(info: StreamInfo | undefined): StreamInfo {
   return checkLed(info);
 }
 
-/** Whether it may answer a little later: nobody has answered, or nobody leads. */
+/** Whether copies have no place because a broker of the cluster is not there, and may come. */
+export function lacksBroker(error: unknown): boolean {
+  return error instanceof JetStreamApiError && /peer offline/i.test(error.message);
+}
+
+/** Whether it may answer a little later: nobody has answered, nobody leads, or brokers lack. */
 export function isLeaderless(error: unknown): boolean {
+  if (lacksBroker(error)) return true;
   if (error instanceof JetStreamApiError) return error.code === unavailableCode;
   if (error instanceof NoLeader) return true;
   if (error instanceof LogError && error.cause !== undefined) return isLeaderless(error.cause);
@@ -36,13 +43,26 @@ export function isLeaderless(error: unknown): boolean {
 }
 
 /** Asks until there is an answer, for `natsOpenMs`; then it fails with the last error. */
-export async function askUntilLed<T>(clock: LogClock, ask: () => Promise<T>): Promise<T> {
+export function askUntilLed<T>(clock: LogClock, ask: () => Promise<T>): Promise<T> {
+  return askAgain(clock, ask, isLeaderless);
+}
+
+/** The same, and only while a broker lacks: what is not answered may have been done. */
+export function askUntilPlaced<T>(clock: LogClock, ask: () => Promise<T>): Promise<T> {
+  return askAgain(clock, ask, lacksBroker);
+}
+
+async function askAgain<T>(
+  clock: LogClock,
+  ask: () => Promise<T>,
+  mayAsk: (error: unknown) => boolean,
+): Promise<T> {
   const giveUpUs = clock.nowUs() + natsOpenMs * 1000;
   for (;;) {
     try {
       return await ask();
     } catch (error) {
-      if (!isLeaderless(error) || clock.nowUs() >= giveUpUs) throw error;
+      if (!mayAsk(error) || clock.nowUs() >= giveUpUs) throw error;
     }
     await new Promise<void>((resolve) => {
       clock.after(natsOpenPauseMs, resolve);

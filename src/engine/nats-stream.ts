@@ -8,7 +8,7 @@ import { errorText } from "../core/text.ts";
 import { type LogClock, LogError } from "./log.ts";
 import { explainRights, type NatsLink } from "./nats-connection.ts";
 import { natsOpenMs } from "./nats-limits.ts";
-import { askUntilLed, checkLed, checkMade, isLeaderless } from "./nats-patience.ts";
+import { askUntilLed, checkLed, checkMade, isLeaderless, lacksBroker } from "./nats-patience.ts";
 import { type NatsPlace, wrong } from "./nats-place.ts";
 
 /** What NATS says of a stream that is there and is to be made otherwise. */
@@ -188,6 +188,10 @@ function explainStream(name: string, replicas: number, error: unknown): string {
   if (lack !== undefined) return lack;
   if (error instanceof JetStreamApiError && error.code === 10074) {
     return `the stream ${name} cannot have ${replicas} replicas: NATS has one server; say replicas=1, or start more`;
+  }
+  if (lacksBroker(error)) {
+    const what = `brokers lack for ${replicas} copies of the stream ${name} of NATS (${text})`;
+    return `${what}; start the missing servers, or say fewer replicas`;
   }
   if (/insufficient|no suitable peers/i.test(text)) {
     return `NATS has no room for the stream ${name} (${text}); give JetStream more storage, or start the missing servers`;

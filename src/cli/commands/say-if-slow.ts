@@ -8,8 +8,8 @@ const patienceMs = 2_000;
 
 /** What keeps a start on NATS. */
 export const whyWaiting: string =
-  `NATS has not answered, or nobody leads the stream; a cluster needs more than half of its ` +
-  `servers (it has ${natsOpenMs / 1000} s)`;
+  "NATS has not answered, nobody leads the stream, or servers lack for its copies; a cluster needs " +
+  `more than half of its servers, and one for each copy at first (it has ${natsOpenMs / 1000} s)`;
 
 /** @param what is waited for, in words */
 export async function sayIfSlow<T>(

@@ -9,7 +9,7 @@ import { LogError } from "../../../src/engine/log.ts";
 import { askManager, explainStart } from "../../../src/engine/nats-connection.ts";
 import { natsConnectMs, natsOpenMs, natsOpenPauseMs } from "../../../src/engine/nats-limits.ts";
 import { NatsLog } from "../../../src/engine/nats-log.ts";
-import { askUntilLed, checkMade } from "../../../src/engine/nats-patience.ts";
+import { askUntilLed, askUntilPlaced, checkMade } from "../../../src/engine/nats-patience.ts";
 import { NatsPayloads } from "../../../src/engine/nats-payloads.ts";
 import { parseNatsPlace } from "../../../src/engine/nats-place.ts";
 import { openNatsSnapshots } from "../../../src/engine/nats-snapshots.ts";
@@ -26,6 +26,7 @@ describe("askUntilLed()", () => {
     new Error("no responders: '$JS.API.STREAM.INFO.muster'"),
     new Error("jetstream is not enabled"),
     apiError(503, 10_008, "JetStream system temporarily unavailable"),
+    apiError(400, 10_005, "no suitable peers for placement, peer offline"),
     new LogError("nobody leads it", {
       definite: true,
       cause: new Error("no responders: 'muster'"),
@@ -55,6 +56,20 @@ describe("askUntilLed()", () => {
     const asked = askUntilLed(clock, async () => checkMade(seen.shift()));
     await clock.pass(natsOpenPauseMs * 1000);
     expect(await asked).toMatchObject({ cluster: { leader: "n1" } });
+  });
+
+  it("asks again for copies that have no place, and not for what may have been made", async () => {
+    const clock = new VirtualClock();
+    const lacking = apiError(400, 10_005, "no suitable peers for placement, peer offline");
+    const unsure = new Error("timeout");
+    const failures = [lacking, lacking, unsure];
+    const asked = askUntilPlaced(clock, async () => {
+      const failure = failures.shift();
+      if (failure !== undefined) throw failure;
+    });
+    const outcome = asked.catch((error: unknown) => error);
+    await clock.pass(2 * natsOpenPauseMs * 1000);
+    expect([await outcome, failures]).toEqual([unsure, []]);
   });
 
   it("does not ask again what is refused", async () => {
