@@ -16,6 +16,7 @@ export interface LogErrorOptions {
   readonly definite: boolean;
   readonly cause?: unknown;
   readonly isCut?: boolean | undefined;
+  readonly isReplaced?: boolean;
   /** As everything that is not definite, when absent. */
   readonly isAway?: boolean;
   readonly isFull?: boolean;
@@ -26,6 +27,8 @@ export class LogError extends Error {
   readonly definite: boolean;
   /** The entries that were asked for have been cut away (L6). */
   readonly isCut: boolean;
+  /** An entry is another one than was delivered before: a backing broke its promise (L1). */
+  readonly isReplaced: boolean;
   /** Nobody has answered, or nobody was there to: the same may go well later. */
   readonly isAway: boolean;
   /** There is no room for it. */
@@ -34,6 +37,7 @@ export class LogError extends Error {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.definite = options.definite;
     this.isCut = options.isCut ?? false;
+    this.isReplaced = options.isReplaced ?? false;
     this.isAway = options.isAway ?? !options.definite;
     this.isFull = options.isFull ?? false;
   }

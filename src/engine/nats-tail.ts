@@ -23,7 +23,7 @@ import type { ConsumerInfo } from "@nats-io/jetstream";
 import { createInbox, type Msg, nanos, type Subscription } from "@nats-io/transport-node";
 import type { LogEntry } from "../core/command.ts";
 import { errorText } from "../core/text.ts";
-import { type LogClock, LogError, type LogReader } from "./log.ts";
+import { type LogClock, LogError, type LogErrorOptions, type LogReader } from "./log.ts";
 import type { NatsLink } from "./nats-connection.ts";
 import { parseEntry } from "./nats-entry.ts";
 import {
@@ -252,7 +252,7 @@ export class NatsTail implements LogReader {
   #loseReplaced(sequence: number): void {
     const what = `entry ${sequence} of the log on NATS is another one than NATS has delivered before`;
     const advice = "start this server again, it then knows what is left";
-    this.#lose(`${what}: it has lost what it had; ${advice}`);
+    this.#lose(`${what}: it has lost what it had; ${advice}`, { isReplaced: true });
   }
 
   /** Heartbeats, and questions whether more may come. */
@@ -278,13 +278,13 @@ export class NatsTail implements LogReader {
   }
 
   /** R3. What came before is still delivered. */
-  #lose(message: string, { isCut = false }: { readonly isCut?: boolean } = {}): void {
+  #lose(message: string, why: Pick<LogErrorOptions, "isCut" | "isReplaced"> = {}): void {
     this.#cancelWatch();
     this.#drop();
     queueMicrotask(() => {
       if (this.#isStopped) return;
       this.stop();
-      this.#options.onLost(new LogError(message, { definite: true, isCut }));
+      this.#options.onLost(new LogError(message, { ...why, definite: true }));
     });
   }
 }

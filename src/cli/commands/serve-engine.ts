@@ -2,7 +2,7 @@
 // What is below the doors of `muster serve`: the log, or several, what lies beside each, the host
 // that works on it, and what keeps it bounded.
 import type { Shard } from "../../core/shard.ts";
-import type { Log } from "../../engine/log.ts";
+import type { Log, LogError } from "../../engine/log.ts";
 import { maskNatsName } from "../../engine/nats-place.ts";
 import {
   isKeptLog,
@@ -21,6 +21,7 @@ import { SnapshotKeeper } from "../../host/snapshot-keeper.ts";
 import { loadNewest } from "../../host/snapshot-text.ts";
 import { followInThread } from "../../host/thread-follower.ts";
 import { describeMuster } from "../version.ts";
+import { openAnew } from "./open-anew.ts";
 import { sayIfSlow, whyWaiting } from "./say-if-slow.ts";
 import type { ServePlan } from "./serve-plan.ts";
 
@@ -45,10 +46,25 @@ export interface Engine {
 type Closes = (() => Promise<void>)[];
 
 /** @throws LogError; what was opened before is closed. */
-export async function openEngine(options: EngineOptions): Promise<Engine> {
+export function openEngine(options: EngineOptions): Promise<Engine> {
+  const { plan, say } = options;
+  const at = `the log at ${isSharedLog(plan.log) ? maskNatsName(plan.log) : plan.log}`;
+  return openAnew(
+    () => openOnce(options, at),
+    () => say(`${at}: NATS has lost what it had delivered; nobody was served yet, it is read anew`),
+  );
+}
+
+/** @param at the log, in words. @throws LogError; what was opened before is closed. */
+async function openOnce(options: EngineOptions, at: string): Promise<Engine> {
   const { shards: count, log: name } = options.plan;
   const { say } = options;
-  const at = `the log at ${isSharedLog(name) ? maskNatsName(name) : name}`;
+  let isOpen = false;
+  let early: LogError | undefined;
+  const onFailed: HostPartsOptions["onFailed"] = (error, wasReplaced) => {
+    if (isOpen || !error.isReplaced) options.onFailed(wasReplaced);
+    else early = error;
+  };
   // One after the other: the first says how many there are, and nothing is made of the others when
   // that is not so many.
   const opened: HostParts[] = [];
@@ -62,7 +78,10 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
       const log = await sayIfSlow(opening, `${at}: ${whyWaiting}`, say);
       opened.push({ shard, log, closes: [() => log.close()] });
     }
-    const hosts = await sayIfSlow(openHosts(options, opened), `${at}: it is being read`, say);
+    const opening = openHosts({ ...options, onFailed }, opened);
+    const hosts = await sayIfSlow(opening, `${at}: it is being read`, say);
+    if (early !== undefined) throw early;
+    isOpen = true;
     return { shards: new Shards(hosts), durability: opened[0]?.log.durability ?? "", close };
   } catch (error) {
     await close();
@@ -72,7 +91,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 
 /** @throws LogError of the first that cannot; the others close what they open behind that. */
 async function openHosts(
-  options: EngineOptions,
+  options: HostPartsOptions,
   opened: readonly HostParts[],
 ): Promise<readonly Host[]> {
   const parts = [...opened];
@@ -103,17 +122,29 @@ interface HostParts {
   readonly closes: Closes;
 }
 
+type HostPartsOptions = Pick<EngineOptions, "plan" | "logger" | "onAppended"> & {
+  /** The host has stopped for good, perhaps before it has started. */
+  readonly onFailed: (error: LogError, wasReplaced: boolean) => void;
+};
+
 /** @throws LogError */
-async function openHost(options: EngineOptions, { shard, log, closes }: HostParts): Promise<Host> {
+async function openHost(
+  options: HostPartsOptions,
+  { shard, log, closes }: HostParts,
+): Promise<Host> {
   const { plan, onAppended, onFailed } = options;
   const { limits, told: toldLimits, snapshots: bounds } = plan.limits;
   const logger = shard.count === 1 ? options.logger : namedLogger(options.logger, shard);
   const place = placeOf(plan, shard);
   const payloads = await openPayloads(plan.log, place);
   closes.push(() => payloads.close());
+  const failed = Promise.withResolvers<never>();
   const host = new Host({
     ...{ log, payloads, clock: systemClock, limits, toldLimits, logger, onAppended },
-    onFailed: () => onFailed(host.wasReplaced),
+    onFailed: (error) => {
+      failed.reject(error);
+      onFailed(error, host.wasReplaced);
+    },
     ...(isKeptLog(plan.log) ? { snapshots: snapshotSource(plan.log, place, logger) } : {}),
     // Several servers may have it: each has a name and a life there.
     ...(isSharedLog(plan.log) ? { server: plan.name, build: describeMuster().trim() } : {}),
@@ -123,7 +154,8 @@ async function openHost(options: EngineOptions, { shard, log, closes }: HostPart
     await host.start();
     await host.limitsTold();
   };
-  await start().catch((error: unknown) => {
+  // A host that fails behind its start is told of nothing that the log says of its limits.
+  await Promise.race([start(), failed.promise]).catch((error: unknown) => {
     // It may have begun to append: what is left of it would keep the process for ever.
     host.abandon();
     throw error;

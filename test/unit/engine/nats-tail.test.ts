@@ -169,6 +169,7 @@ describe("a reader of a log on NATS", () => {
       [1],
       [expect.stringContaining("entry 1 of the log on NATS is another one")],
     ]);
+    expect(lost[0]).toMatchObject({ isReplaced: true, isCut: false });
   });
 
   it("R4: asks the stream after trouble, and ends when an entry is another one there", async () => {
