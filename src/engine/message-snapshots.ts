@@ -172,7 +172,7 @@ export class MessageSnapshots implements SnapshotStore {
   /** Y1. */
   async #known(): Promise<Known> {
     const named = await this.#messages.newestIndex();
-    if (named === undefined) return { found: await this.#withoutLast(), newest: 0 };
+    if (named === undefined) return this.#withoutLast();
     const newest = named.sequence;
     const opened = await this.#open(named);
     if (typeof opened !== "string") return { found: opened, newest };
@@ -184,10 +184,13 @@ export class MessageSnapshots implements SnapshotStore {
   }
 
   /** NATS 2.9 knows none any more, as it says, when the last one is gone from its file. */
-  async #withoutLast(): Promise<FoundIndex | undefined> {
+  async #withoutLast(): Promise<Known> {
     const found = await this.#before(Number.MAX_SAFE_INTEGER);
-    if (found !== undefined) this.#sayDamaged(found.sequence + 1, "it is gone", found);
-    return found;
+    if (found === undefined) return { found, newest: 0 };
+    // Another server may have written the first one meanwhile.
+    if ((await this.#messages.newestIndex()) !== undefined) return this.#known();
+    this.#sayDamaged(found.sequence + 1, "it is gone", found);
+    return { found, newest: 0 };
   }
 
   /** The last before that place that can be read. */
