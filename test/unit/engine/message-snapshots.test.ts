@@ -113,3 +113,26 @@ it("are those of the next index when the one that is being read is replaced, and
   expect((await reader.list()).map(sequenceOf)).toEqual([130, 120]);
   expect(said).toEqual([]);
 });
+
+it("are those of a first index that is written while one is looked for, and none is damaged", async () => {
+  const messages = createMessages();
+  const first = new MessageSnapshots(messages);
+  let asked = 0;
+  const said: string[] = [];
+  const onDamaged = (message: string): void => void said.push(message);
+  const second = new MessageSnapshots(
+    {
+      ...messages,
+      async newestIndex() {
+        asked += 1;
+        if (asked > 1) return messages.newestIndex();
+        await write(first, 100, "a");
+        return undefined;
+      },
+    },
+    onDamaged,
+  );
+  expect(await write(second, 110, "b")).toBe(true);
+  expect((await second.list()).map(sequenceOf)).toEqual([110, 100]);
+  expect(said).toEqual([]);
+});
