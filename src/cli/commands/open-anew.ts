@@ -15,14 +15,14 @@ export const openTriesMax = 3;
 export async function openAnew<T>(
   open: () => Promise<T>,
   onAgain: (why: LogError) => void,
-  tries = 1,
 ): Promise<T> {
-  try {
-    return await open();
-  } catch (error) {
-    const mayTry = error instanceof LogError && error.isReplaced && tries < openTriesMax;
-    if (!mayTry) throw error;
-    onAgain(error);
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await open();
+    } catch (error) {
+      const mayTry = error instanceof LogError && error.isReplaced && tries < openTriesMax;
+      if (!mayTry) throw error;
+      onAgain(error);
+    }
   }
-  return openAnew(open, onAgain, tries + 1);
 }
