@@ -6,6 +6,7 @@ import { once } from "node:events";
 import { openSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import type { LoadState } from "./load/lane-process.ts";
 
 export interface LoadProcessOptions {
   readonly name: string;
@@ -72,7 +73,7 @@ export class LoadProcess {
   }
 
   #hear(line: string): void {
-    const said = JSON.parse(line) as number | { rounds: readonly number[]; operations: number };
+    const said = JSON.parse(line) as number | LoadState;
     if (typeof said === "number") return;
     this.rounds = said.rounds;
     this.operations = said.operations;

@@ -4,6 +4,7 @@
 import { createInterface } from "node:readline";
 import { pathToFileURL } from "node:url";
 import { HistoryFile } from "./history-file.ts";
+import { ownFirst, runLanes } from "./lane-process.ts";
 import { MortalParty } from "./mortal-party.ts";
 
 export interface MortalLoad {
@@ -23,7 +24,7 @@ const load = JSON.parse(process.argv[2] ?? "{}") as MortalLoad;
 const { connect } = await import(pathToFileURL(load.client).href);
 const history = new HistoryFile(load.history, true);
 const { seed, party, parties: count, roundMs } = load;
-const urls = load.urls.map((_, index) => load.urls[(party + index) % load.urls.length] ?? "");
+const urls = ownFirst(load.urls, party);
 const parties = load.epochs.map(
   (epoch, lane) =>
     new MortalParty({ connect, urls, history, seed, lane, party, parties: count, roundMs }, epoch),
@@ -39,12 +40,8 @@ input.on("line", (line) => {
 });
 input.on("close", () => process.exit(1));
 
-const report = setInterval(() => {
-  const over = parties.map((party) => party.over);
-  process.stdout.write(`${JSON.stringify({ rounds: over, operations: history.ended })}\n`);
-}, 500);
-
-await Promise.all(parties.map((party) => party.run()));
-clearInterval(report);
-history.complete();
-process.exit(0);
+await runLanes(
+  history,
+  parties.map((party) => party.run()),
+  () => parties.map((party) => party.over),
+);

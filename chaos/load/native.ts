@@ -7,6 +7,7 @@ import { pathToFileURL } from "node:url";
 import { pause } from "../wait.ts";
 import { HistoryFile } from "./history-file.ts";
 import { HttpParty } from "./http-party.ts";
+import { ownFirst, runLanes } from "./lane-process.ts";
 import { NativeParty } from "./native-party.ts";
 
 export interface NativeLoad {
@@ -23,18 +24,11 @@ export interface NativeLoad {
   readonly roundMs: number;
 }
 
-/** From this process: the rounds in which its lanes are, and operations so far. */
-export interface LoadState {
-  readonly rounds: readonly number[];
-  readonly operations: number;
-}
-
 const load = JSON.parse(process.argv[2] ?? "{}") as NativeLoad;
 const { connect } = await import(pathToFileURL(load.client).href);
 const history = new HistoryFile(load.history);
 const { seed, parties: count, party: own } = load;
-// Its own server first; the next one is the next for it alone.
-const urls = load.urls.map((_, index) => load.urls[(own + index) % load.urls.length] ?? "");
+const urls = ownFirst(load.urls, own);
 const common = { urls, history, seed, party: own, parties: count };
 const native = Array.from(
   { length: load.lanes },
@@ -54,18 +48,12 @@ input.on("line", (line) => {
 // Whoever has started it is gone, and so has the reason for it.
 input.on("close", () => process.exit(1));
 
-const report = setInterval(() => {
-  const rounds = parties.map(({ round }) => round);
-  process.stdout.write(`${JSON.stringify({ rounds, operations: history.ended })}\n`);
-}, 500);
-
-await Promise.all(
+await runLanes(
+  history,
   parties.map(async (party, lane) => {
     // Not all at one instant, which is no load that anybody has.
     await pause((lane * load.roundMs) / parties.length);
     await party.run();
   }),
+  () => parties.map(({ round }) => round),
 );
-clearInterval(report);
-history.complete();
-process.exit(0);
