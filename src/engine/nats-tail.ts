@@ -251,8 +251,8 @@ export class NatsTail implements LogReader {
 
   #loseReplaced(sequence: number): void {
     const what = `entry ${sequence} of the log on NATS is another one than NATS has delivered before`;
-    const advice = "start this server again, it then knows what is left";
-    this.#lose(`${what}: it has lost what it had; ${advice}`, { isReplaced: true });
+    const rest = "what is left of it is read at the next start";
+    this.#lose(`${what}: it has lost what it had; ${rest}`, { isReplaced: true });
   }
 
   /** Heartbeats, and questions whether more may come. */

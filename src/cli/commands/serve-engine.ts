@@ -51,7 +51,7 @@ export function openEngine(options: EngineOptions): Promise<Engine> {
   const at = `the log at ${isSharedLog(plan.log) ? maskNatsName(plan.log) : plan.log}`;
   return openAnew(
     () => openOnce(options, at),
-    () => say(`${at}: NATS has lost what it had delivered; nobody was served yet, it is read anew`),
+    ({ message }) => say(`${at}: ${message}; nobody was served yet: it is read anew now`),
   );
 }
 
@@ -59,12 +59,6 @@ export function openEngine(options: EngineOptions): Promise<Engine> {
 async function openOnce(options: EngineOptions, at: string): Promise<Engine> {
   const { shards: count, log: name } = options.plan;
   const { say } = options;
-  let isOpen = false;
-  let early: LogError | undefined;
-  const onFailed: HostPartsOptions["onFailed"] = (error, wasReplaced) => {
-    if (isOpen || !error.isReplaced) options.onFailed(wasReplaced);
-    else early = error;
-  };
   // One after the other: the first says how many there are, and nothing is made of the others when
   // that is not so many.
   const opened: HostParts[] = [];
@@ -76,12 +70,12 @@ async function openOnce(options: EngineOptions, at: string): Promise<Engine> {
       const shard = { index, count };
       const opening = openLog(name, systemClock, placeOf(options.plan, shard));
       const log = await sayIfSlow(opening, `${at}: ${whyWaiting}`, say);
-      opened.push({ shard, log, closes: [() => log.close()] });
+      opened.push({ shard, log, closes: [() => log.close()], failed: Promise.withResolvers() });
     }
-    const opening = openHosts({ ...options, onFailed }, opened);
-    const hosts = await sayIfSlow(opening, `${at}: it is being read`, say);
-    if (early !== undefined) throw early;
-    isOpen = true;
+    const hosts = await sayIfSlow(openHosts(options, opened), `${at}: it is being read`, say);
+    for (const { failed } of opened) {
+      void failed.promise.then(({ wasReplaced }) => options.onFailed(wasReplaced));
+    }
     return { shards: new Shards(hosts), durability: opened[0]?.log.durability ?? "", close };
   } catch (error) {
     await close();
@@ -89,15 +83,18 @@ async function openOnce(options: EngineOptions, at: string): Promise<Engine> {
   }
 }
 
-/** @throws LogError of the first that cannot; the others close what they open behind that. */
+/**
+ * @throws LogError of the first that cannot, or that fails while others still start; the others
+ *   close what they open behind that.
+ */
 async function openHosts(
-  options: HostPartsOptions,
+  options: EngineOptions,
   opened: readonly HostParts[],
 ): Promise<readonly Host[]> {
   const parts = [...opened];
   const starting = parts.map((one) => openHost(options, one));
   try {
-    return await Promise.all(starting);
+    return await Promise.race([Promise.all(starting), ...parts.map(failureOf)]);
   } catch (error) {
     starting.forEach((one, at) => {
       const closeLate = (): Promise<void> => closeAll(parts[at]?.closes ?? []);
@@ -120,31 +117,32 @@ interface HostParts {
   readonly shard: Shard;
   readonly log: Log;
   readonly closes: Closes;
+  /** Of its host, which has stopped for good then, perhaps before it has started. */
+  readonly failed: PromiseWithResolvers<HostFailure>;
 }
 
-type HostPartsOptions = Pick<EngineOptions, "plan" | "logger" | "onAppended"> & {
-  /** The host has stopped for good, perhaps before it has started. */
-  readonly onFailed: (error: LogError, wasReplaced: boolean) => void;
-};
+interface HostFailure {
+  readonly error: LogError;
+  readonly wasReplaced: boolean;
+}
+
+/** @throws LogError, when it fails */
+async function failureOf({ failed }: HostParts): Promise<never> {
+  throw (await failed.promise).error;
+}
 
 /** @throws LogError */
-async function openHost(
-  options: HostPartsOptions,
-  { shard, log, closes }: HostParts,
-): Promise<Host> {
-  const { plan, onAppended, onFailed } = options;
+async function openHost(options: EngineOptions, parts: HostParts): Promise<Host> {
+  const { shard, log, closes, failed } = parts;
+  const { plan, onAppended } = options;
   const { limits, told: toldLimits, snapshots: bounds } = plan.limits;
   const logger = shard.count === 1 ? options.logger : namedLogger(options.logger, shard);
   const place = placeOf(plan, shard);
   const payloads = await openPayloads(plan.log, place);
   closes.push(() => payloads.close());
-  const failed = Promise.withResolvers<never>();
   const host = new Host({
     ...{ log, payloads, clock: systemClock, limits, toldLimits, logger, onAppended },
-    onFailed: (error) => {
-      failed.reject(error);
-      onFailed(error, host.wasReplaced);
-    },
+    onFailed: (error) => failed.resolve({ error, wasReplaced: host.wasReplaced }),
     ...(isKeptLog(plan.log) ? { snapshots: snapshotSource(plan.log, place, logger) } : {}),
     // Several servers may have it: each has a name and a life there.
     ...(isSharedLog(plan.log) ? { server: plan.name, build: describeMuster().trim() } : {}),
@@ -155,7 +153,7 @@ async function openHost(
     await host.limitsTold();
   };
   // A host that fails behind its start is told of nothing that the log says of its limits.
-  await Promise.race([start(), failed.promise]).catch((error: unknown) => {
+  await Promise.race([start(), failureOf(parts)]).catch((error: unknown) => {
     // It may have begun to append: what is left of it would keep the process for ever.
     host.abandon();
     throw error;
