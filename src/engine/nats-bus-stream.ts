@@ -11,7 +11,7 @@ import type { BusLimits } from "./bus-limits.ts";
 import { type LogClock, LogError } from "./log.ts";
 import { natsStandMs } from "./nats-bus-limits.ts";
 import { explainRights, type NatsLink } from "./nats-connection.ts";
-import { askUntilLed, askUntilPlaced } from "./nats-patience.ts";
+import { askUntilLed, askUntilPlaced, lacksBroker, startMissing } from "./nats-patience.ts";
 import { type NatsPlace, wrong } from "./nats-place.ts";
 import { natsFormat, notFound } from "./nats-stream.ts";
 
@@ -57,7 +57,7 @@ export async function openBusStream(options: BusStreamOptions): Promise<StreamIn
     const lack = explainRights(error);
     if (lack !== undefined) throw wrong(lack);
     const text = errorText(error);
-    const advice = adviceFor(text, place, limits);
+    const advice = adviceFor(error, place, limits);
     throw new LogError(`the stream ${stream} of NATS cannot be used (${text}); ${advice}`, {
       ...{ definite: true, cause: error },
     });
@@ -65,7 +65,9 @@ export async function openBusStream(options: BusStreamOptions): Promise<StreamIn
 }
 
 /** Brokers set aside at once what the stream may grow to. */
-function adviceFor(text: string, { replicas }: NatsPlace, { ringBytesMax }: BusLimits): string {
+function adviceFor(error: unknown, { replicas }: NatsPlace, { ringBytesMax }: BusLimits): string {
+  if (lacksBroker(error)) return startMissing;
+  const text = errorText(error);
   const isShort = /insufficient/i.test(text);
   if (!isShort && !/no suitable peers|replicas/i.test(text)) {
     return "a cluster needs more than half of its servers";

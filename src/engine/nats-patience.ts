@@ -33,18 +33,21 @@ export function lacksBroker(error: unknown): boolean {
   return error instanceof JetStreamApiError && /peer offline/i.test(error.message);
 }
 
+/** What to do when it is not there after all that waiting. */
+export const startMissing = "start the missing servers, or say fewer replicas";
+
 /** Whether it may answer a little later: nobody has answered, nobody leads, or brokers lack. */
-export function isLeaderless(error: unknown): boolean {
+export function mayAnswerLater(error: unknown): boolean {
   if (lacksBroker(error)) return true;
   if (error instanceof JetStreamApiError) return error.code === unavailableCode;
   if (error instanceof NoLeader) return true;
-  if (error instanceof LogError && error.cause !== undefined) return isLeaderless(error.cause);
+  if (error instanceof LogError && error.cause !== undefined) return mayAnswerLater(error.cause);
   return /timeout|no responders|jetstream is not enabled|503/i.test(errorText(error));
 }
 
 /** Asks until there is an answer, for `natsOpenMs`; then it fails with the last error. */
 export function askUntilLed<T>(clock: LogClock, ask: () => Promise<T>): Promise<T> {
-  return askAgain(clock, ask, isLeaderless);
+  return askAgain(clock, ask, mayAnswerLater);
 }
 
 /** The same, and only while a broker lacks: what is not answered may have been done. */

@@ -8,7 +8,14 @@ import { errorText } from "../core/text.ts";
 import { type LogClock, LogError } from "./log.ts";
 import { explainRights, type NatsLink } from "./nats-connection.ts";
 import { natsOpenMs } from "./nats-limits.ts";
-import { askUntilLed, checkLed, checkMade, isLeaderless, lacksBroker } from "./nats-patience.ts";
+import {
+  askUntilLed,
+  checkLed,
+  checkMade,
+  lacksBroker,
+  mayAnswerLater,
+  startMissing,
+} from "./nats-patience.ts";
 import { type NatsPlace, wrong } from "./nats-place.ts";
 
 /** What NATS says of a stream that is there and is to be made otherwise. */
@@ -47,7 +54,7 @@ export async function openNatsStream(
     return check(info, wish, replicas);
   } catch (error) {
     if (error instanceof LogError) throw error;
-    const why = { definite: true, cause: error, isAway: isLeaderless(error) };
+    const why = { definite: true, cause: error, isAway: mayAnswerLater(error) };
     throw new LogError(explainStream(name, replicas, error), why);
   }
 }
@@ -72,7 +79,7 @@ export async function checkNatsStream(
     return known !== undefined;
   } catch (error) {
     // Who opens it is more patient.
-    if (isLeaderless(error)) return true;
+    if (mayAnswerLater(error)) return true;
     if (error instanceof LogError) throw error;
     throw new LogError(explainStream(name, replicas, error), { definite: true, cause: error });
   }
@@ -191,7 +198,7 @@ function explainStream(name: string, replicas: number, error: unknown): string {
   }
   if (lacksBroker(error)) {
     const what = `brokers lack for ${replicas} copies of the stream ${name} of NATS (${text})`;
-    return `${what}; start the missing servers, or say fewer replicas`;
+    return `${what}; ${startMissing}`;
   }
   if (/insufficient|no suitable peers/i.test(text)) {
     return `NATS has no room for the stream ${name} (${text}); give JetStream more storage, or start the missing servers`;
@@ -199,7 +206,7 @@ function explainStream(name: string, replicas: number, error: unknown): string {
   if (/subjects overlap/i.test(text)) {
     return `another stream of NATS takes the subjects of ${name} (${text}); name another stream behind the address`;
   }
-  if (isLeaderless(error)) {
+  if (mayAnswerLater(error)) {
     const what = `the stream ${name} of NATS has no leader for ${natsOpenMs / 1000} s now (${text})`;
     return `${what}; a cluster needs more than half of its servers: start those, then this again`;
   }
