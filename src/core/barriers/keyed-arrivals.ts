@@ -63,7 +63,7 @@ export class KeyedArrivals {
     const { connection } = command;
     const scope = this.#parts.common.scopes.get(command.scope);
     scope?.keyed.forget(turn.nowUs);
-    const known = scope?.keyed.get(keyOf(command) ?? "");
+    const known = scope?.keyed.get(keyOf(command));
     const refusal = known && this.#refusal(known, edge, command);
     if (refusal !== undefined) turn.tell(edge, { kind: "refused", connection, ...refusal });
     else if (scope === undefined || known === undefined) this.#begin(edge, command, turn);
@@ -153,7 +153,7 @@ export class KeyedArrivals {
 
   #begin(edge: EdgeState, command: KeyedCommand, turn: Turn): void {
     const { scope: name, barrier, kind, connection } = command;
-    const key = keyOf(command) ?? "";
+    const key = keyOf(command);
     if (key.length === 0 || key.length > keyLengthMax) {
       const refusal = invalid(`a key has from 1 to ${keyLengthMax} characters`);
       turn.tell(edge, { kind: "refused", connection, ...refusal });
@@ -329,6 +329,8 @@ interface Life {
   readonly incarnation: number;
 }
 
+function keyOf(command: KeyedCommand): string;
+function keyOf(command: BarrierCommand): string | undefined;
 function keyOf(command: BarrierCommand): string | undefined {
   if ("once" in command) return command.once;
   return "key" in command ? command.key : undefined;

@@ -78,10 +78,11 @@ export async function startSyncd(
   env: Record<string, string> = {},
 ): Promise<{ program: Program; port: number }> {
   // As root the server would write the machine's own pid file.
-  const own = args.includes("--pidfile")
-    ? []
-    : ["--pidfile", join(tmpdir(), `muster-test-${randomUUID()}.pid`)];
+  const pidFile = join(tmpdir(), `muster-test-${randomUUID()}.pid`);
+  const own = args.includes("--pidfile") ? [] : ["--pidfile", pidFile];
   const program = runSyncd(["-d", ...own, ...args], env);
+  // One that is killed leaves it.
+  void program.ended.then(() => rmSync(pidFile, { force: true }));
   const [, port] = await program.said(/listening on port (\d+)/);
   return { program, port: Number(port) };
 }
