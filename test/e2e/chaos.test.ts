@@ -31,7 +31,7 @@ function processesOf(text: string): readonly string[] {
 }
 
 async function keepsPromises(): Promise<void> {
-  const faults = "kill-server,kill-scheduler,kill-broker,stop-client";
+  const faults = "kill-server,kill-scheduler,kill-broker,stop-client,kill-client";
   const run = chaos(["--minutes", "3", "--seed", "2", "--faults", faults]);
   const { code, stdout } = await run.ended;
   expect([code, stdout]).toEqual([0, expect.stringContaining("chaos: 0 violations")]);
@@ -43,6 +43,7 @@ async function keepsPromises(): Promise<void> {
   expect(
     figure("times that requests with an id were asked again, at the next server"),
   ).toBeGreaterThan(5);
+  expect(figure("waits of clients that may be killed, and crossed")).toBeGreaterThan(5);
   expect(figure("operations asked again later than an id is known")).toBe(0);
   expect(figure("faults injected")).toBeGreaterThan(5);
 }
