@@ -213,10 +213,21 @@ export class LogWay implements Log {
 
   async head(): Promise<number> {
     if (this.#isCut) throw definite("the log does not say where it ends: it is away");
-    const head = await this.#log.head();
     const arrivesUs = this.#arrivalUs(this.#log.clock.elapsedUs);
-    await new Promise<void>((resolve) => this.#carry(arrivesUs, () => this.#toServer(resolve)));
-    return head;
+    return new Promise((resolve, reject) => {
+      const cancel = this.#clock.after(natsAckMs, () =>
+        reject(definite("the log does not say where it ends: nothing was said in time")),
+      );
+      this.#carry(arrivesUs, () => {
+        if (this.#log.isAway) return;
+        void this.#log.head().then((head) =>
+          this.#toServer(() => {
+            cancel();
+            resolve(head);
+          }),
+        );
+      });
+    });
   }
 
   async trim(through: number): Promise<void> {
