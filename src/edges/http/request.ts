@@ -7,6 +7,7 @@ import type { z } from "zod";
 import { assert } from "../../core/assert.ts";
 import type { Clock } from "../../host/clock.ts";
 import type { Logger } from "../../host/logger.ts";
+import { memberText } from "../../wire/json-text.ts";
 import type { HttpTime } from "../http-time.ts";
 import type { Access } from "./access.ts";
 import { checkAction, chooseScope } from "./access.ts";
@@ -112,12 +113,14 @@ async function readCall(
   if (access !== "anyone") checkAction(caller, access);
   checkQueryNames(route, given, repeated);
   const { scope: asked, ...rest } = given;
+  const sent = body === undefined ? undefined : await readJson(request, door);
   const call = {
     caller,
     scope: isScoped ? chooseScope(caller, asked) : "",
     params: check(route.params, params, "the path"),
     query: check(query, isScoped ? rest : given, "the query"),
-    body: body === undefined ? undefined : check(body, await readJson(request, door), "the body"),
+    body: sent && check(body, sent.value, "the body"),
+    textOf: (name: string) => sent && memberText(sent.text, name),
     headers: request.headers,
     gone,
   };
@@ -190,7 +193,7 @@ const noBytes: Buffer = Buffer.alloc(0);
 async function readJson(
   request: IncomingMessage,
   { bounds, metrics }: RequestOptions["door"],
-): Promise<unknown> {
+): Promise<{ readonly value: unknown; readonly text: string }> {
   const max = bounds.httpBodyBytesMax;
   const isDeclaredTooLong = Number(request.headers["content-length"] ?? 0) > max;
   const text = isDeclaredTooLong ? undefined : await readText(request, max);
@@ -199,9 +202,9 @@ async function readJson(
     const message = `the body is too long: ${boundMessage(bounds, "httpBodyBytesMax")}`;
     throw new HttpError("limit", message, { status: 413, headers: { connection: "close" } });
   }
-  if (text.trim() === "") return {};
+  if (text.trim() === "") return { value: {}, text: "{}" };
   try {
-    return JSON.parse(text) as unknown;
+    return { value: JSON.parse(text) as unknown, text };
   } catch {
     throw new HttpError("invalid", "the body is not JSON; see /openapi.json");
   }

@@ -31,6 +31,8 @@ export interface Call<Params, Query, Body> {
   readonly params: Params;
   readonly query: Query;
   readonly body: Body;
+  /** A member of the body as it was written: no number is rounded. Absent when it was not sent. */
+  readonly textOf: (name: string) => string | undefined;
   readonly headers: IncomingHttpHeaders;
   /**
    * Tells when the client is gone; of calls that last also when the token is not good any more or

@@ -4,8 +4,9 @@
 // Names of fields are compared as the old server's JSON reader does: whatever the case of their
 // letters, the last one of several counts, `null` is as if it were not there, unknown ones are
 // passed over. [TESTGROUND 2]
+
+import { depthOf, membersOf, stringOf } from "../json-text.ts";
 import { depthMax } from "./constants.ts";
-import { depthOf, membersOf, stringOf } from "./json-text.ts";
 import type { DecodeResult, Operation, Request, Response } from "./messages.ts";
 
 /** Fields of a request while it is read. */

@@ -2,7 +2,6 @@
 // Topics with curl: publish, and read on from an offset, as a long poll when there is nothing yet.
 import { z } from "zod";
 import type { PayloadRef } from "../../../core/command.ts";
-import { HttpError } from "../errors.ts";
 import type { Reply, Route } from "../route.ts";
 import { defineRoute } from "../route.ts";
 import type { TopicCalls } from "../topic-calls.ts";
@@ -65,8 +64,8 @@ export function createTopicRoutes(options: TopicRoutesOptions): readonly Route[]
       body: publishBody,
       answers: [{ status: 200, what: "It has this number", schema: published }],
       handle: async (call) => {
-        const { scope, params: which, body } = call;
-        const message = textOf(body.message);
+        const { scope, params: which } = call;
+        const message = call.textOf("message") ?? "null";
         const payload = { id: 0, bytes: Buffer.byteLength(message), hash: 0 };
         const command = { kind: "publish", scope, connection: 0, payload } as const;
         topics.expectLog(scope);
@@ -111,17 +110,6 @@ function pageOf(found: readonly string[], after: number): Reply {
   return { kind: "reply", status: 200, type: "application/json", body };
 }
 
-/** @throws HttpError (invalid) */
-function textOf(message: unknown): string {
-  try {
-    return JSON.stringify(message ?? null);
-  } catch {
-    // A value that was parsed has no other fault than its depth.
-    const what = "message: its values are nested too deep; send it as a text, or by a session";
-    throw new HttpError("invalid", what);
-  }
-}
-
 /** One exchange, one instant: what is refused has done neither. */
 function createPublishAndWaitRoute(options: TopicRoutesOptions): Route {
   const { topics, arrivals, clock, judge } = options;
@@ -141,7 +129,7 @@ function createPublishAndWaitRoute(options: TopicRoutesOptions): Route {
       const kind = body.signal ? "state-signal-and-wait" : "state-wait";
       const arrival = { kind, barrier: state, target, ...arrivalFacts(call) } as const;
       const publish = { kind: "publish", scope, topic: which.topic, arrival } as const;
-      const message = textOf(body.message);
+      const message = call.textOf("message") ?? "null";
       const bytes = Buffer.byteLength(message);
       // Nobody would come back for what was stored then.
       arrivals.expectLog(scope);

@@ -46,6 +46,11 @@ export function membersOf(text: string): readonly Member[] {
   return members;
 }
 
+/** @param text of an object. @returns the last of that name, as JSON.parse takes it */
+export function memberText(text: string, name: string): string | undefined {
+  return membersOf(text).findLast((member) => member.name === name)?.text;
+}
+
 /** The value of a string of JSON; most have nothing to decode. */
 export function stringOf(text: string): string {
   return text.includes("\\") ? (JSON.parse(text) as string) : text.slice(1, -1);
