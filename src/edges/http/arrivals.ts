@@ -313,10 +313,9 @@ export class Arrivals {
   }
 
   #failAll(error: HttpError): void {
-    for (const waiting of [...this.#waiting.values()]) {
-      waiting.cancelExpiry();
-      takeAsking(waiting)?.reject(error);
-    }
+    // Also of those whose outcome is kept: a process that ends would wait for their time.
+    for (const { cancelExpiry } of this.#named.values()) cancelExpiry();
+    for (const waiting of [...this.#waiting.values()]) takeAsking(waiting)?.reject(error);
     this.#waiting.clear();
     this.#named.clear();
     this.#namedCounts.clear();

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Goal: a request with an id that was refused for now may be asked again, and is then as if the
 // first had never been: whoever asks a third time takes up the second, however long ago the first
-// was. Method: the arrivals of a door on a core whose effects and whose time the test gives.
+// was; and what is kept for ids keeps no process that ends. Method: the arrivals of a door on a
+// core whose effects and whose time the test gives.
 import { expect, it } from "vitest";
 import type { Command, ConnectionId } from "../../../src/core/command.ts";
 import { Arrivals } from "../../../src/edges/http/arrivals.ts";
@@ -44,8 +45,19 @@ function createBench() {
   const refuse = (connection: ConnectionId, code: "unavailable" | "cancelled"): void => {
     handlers[0]?.onEffects([{ kind: "refused", connection, code, message: "not now" }]);
   };
-  return { clock, submitted, ask, refuse };
+  const close = (): void => handlers[0]?.onClosed?.("replaced");
+  return { clock, submitted, ask, refuse, close };
 }
+
+it("leaves no timer behind when its edge is ended, also of an outcome that is kept", async () => {
+  const { clock, ask, refuse, close } = createBench();
+  const answered = ask();
+  refuse(1, "cancelled");
+  expect(await answered).toMatchObject({ code: "cancelled" });
+  expect(clock.armed).toBe(1);
+  close();
+  expect(clock.armed).toBe(0);
+});
 
 it("takes up the second request of an id behind the time of the first", async () => {
   const { clock, submitted, ask, refuse } = createBench();
