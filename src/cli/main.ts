@@ -226,7 +226,11 @@ function addSimulate(program: Command, setExit: (code: number) => void): void {
     .option("--no-shrink", "do not make the first failure small")
     .option("--progress", "a line on standard error that says how far it is", false)
     .option("--lines", "say which lines of the shipped files were run (one thread)", false)
-    .option("--core", "one core with its edges in processes of their own, no cluster", false)
+    .addOption(
+      new Option("--core", "one core with its edges in processes of their own, no cluster")
+        .default(false)
+        .conflicts(["servers", "fault", "script", "lines"]),
+    )
     .action(async (options: Omit<SimulateArguments, "fault"> & { fault?: readonly string[] }) => {
       const { runSimulate } = await import("./commands/simulate.ts");
       setExit(await runSimulate({ ...options, fault: options.fault ?? [] }, processIo));

@@ -31,14 +31,10 @@ export async function connect(
   let cancel: () => void = () => undefined;
   const late = new Promise<never>((_, reject) => {
     cancel = platform.after(connectTimeoutMs, () => {
-      const { lastFailure, isOtherServer } = session;
-      const why = lastFailure === undefined ? "" : ` (${lastFailure})`;
-      const where = `at ${[url].flat().join(", ")} within ${connectTimeoutMs} ms${why}`;
-      const advice = isOtherServer
-        ? "give the URL that muster serve prints for its http door"
-        : "start one with: muster serve --listen http";
-      const who = isOtherServer ? "no muster serve" : "no server";
-      reject(new MusterError("unavailable", `${who} answers ${where}; ${advice}`));
+      const { what, advice } = ends[session.answeredBy ?? "nobody"];
+      const why = session.lastFailure === undefined ? "" : ` (${session.lastFailure})`;
+      const where = `at ${[url].flat().join(", ")} within ${connectTimeoutMs / 1000} s${why}`;
+      reject(new MusterError("unavailable", `${what} ${where}; ${advice}`));
     });
   });
   try {
@@ -51,6 +47,19 @@ export async function connect(
     cancel();
   }
 }
+
+/** What it has come to when there is no session in time, by who has answered last. */
+const ends = {
+  nobody: { what: "no server answers", advice: "start one with: muster serve --listen http" },
+  another: {
+    what: "no muster serve answers",
+    advice: "give the URL that muster serve prints for its http door",
+  },
+  "one-that-refuses": {
+    what: "no server took anybody",
+    advice: "go to another server, or try again later",
+  },
+} as const;
 
 /** @throws MusterError (invalid) */
 function sessionUrls(url: string | readonly string[]): readonly string[] {

@@ -6,8 +6,8 @@ export interface ConnectionFailure {
   readonly text: string;
   /** The two ends will not understand each other the next time either. */
   readonly isFinal: boolean;
-  /** Somebody answers, who is no server of ours. */
-  readonly isOther: boolean;
+  /** Who answers, if anybody: no server of ours, or one that takes nobody now. */
+  readonly by?: "another" | "one-that-refuses";
 }
 
 /** @param event what a WebSocket calls `onerror` with; undefined when it says nothing. */
@@ -24,11 +24,11 @@ export function describeFailure(event: unknown): ConnectionFailure | undefined {
     if (typeof code === "string") {
       const advice = adviceOf(code);
       const isFinal = advice !== undefined;
-      if (isFinal) return { text: `${text} (${code}); ${advice}`, isFinal, isOther: false };
+      if (isFinal) return { text: `${text} (${code}); ${advice}`, isFinal };
     }
     found = fieldOf(found, "cause");
   }
-  return text === "" ? undefined : { text, isFinal: false, isOther: false };
+  return text === "" ? undefined : { text, isFinal: false };
 }
 
 /** By their first words, which they say unasked. */
@@ -50,16 +50,24 @@ export function whoAnswers(error: unknown): string | undefined {
 /** What a server that opens no WebSocket there answers; others may be ours, or say when it is. */
 const noSocket = /^Unexpected server response: (200|30\d|400|404|405|426|501)$/;
 
+/** What a server of ours answers when it drains. */
+const takesNobody = "Unexpected server response: 503";
+
 function describeOther(error: unknown): ConnectionFailure | undefined {
   const who = whoAnswers(error);
   const advice = "give the URL that muster serve prints for its http door";
   if (who !== undefined) {
-    return { text: `${who} answers there; ${advice}`, isFinal: true, isOther: true };
+    return { text: `${who} answers there; ${advice}`, isFinal: true, by: "another" };
   }
-  const [, status] = noSocket.exec(String(fieldOf(error, "message"))) ?? [];
+  const message = String(fieldOf(error, "message"));
+  if (message === takesNobody) {
+    const text = "it answers 503: it is closing, or takes nobody now";
+    return { text, isFinal: false, by: "one-that-refuses" };
+  }
+  const [, status] = noSocket.exec(message) ?? [];
   if (status === undefined) return undefined;
   const text = `an HTTP server answers ${status}: it is no muster serve, or the path is another`;
-  return { text, isFinal: false, isOther: true };
+  return { text, isFinal: false, by: "another" };
 }
 
 /** What OpenSSL says has its places in it, and a line of its own. */

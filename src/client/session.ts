@@ -133,9 +133,9 @@ export class Session implements Requester, AsyncDisposable {
     return this.#lastFailure?.text;
   }
 
-  /** Whether somebody else than a server of ours answered then. */
-  get isOtherServer(): boolean {
-    return this.#lastFailure?.isOther === true;
+  /** Who answered then, if anybody. */
+  get answeredBy(): ConnectionFailure["by"] {
+    return this.#lastFailure?.by;
   }
 
   /** What the session's token lets it do. */

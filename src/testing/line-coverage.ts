@@ -13,6 +13,9 @@ export interface FileCoverage {
   readonly covered: number;
 }
 
+/** Whether shipped files are files: in a program that is put together of them they are not. */
+export const countsLines: boolean = /\/testing\/line-coverage\.[jt]s$/.test(import.meta.url);
+
 /**
  * Runs `work` and measures it.
  * @param folders of the layers to report, e.g. `core`.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // `muster simulate` of whole clusters: runs seeds or a script, prints what was found, shrinks the
 // first failure and says how to repeat it. What is run is testing/cluster.
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { systemClock } from "../../host/clock.ts";
 import { plural } from "../../testbed/record/words.ts";
 import {
@@ -34,6 +34,9 @@ const legend = `# SECONDS WHO WHAT   virtual seconds; who is (docs/internals/sim
 #   sched, xN    the scheduler of events, an agent of theirs: starts, dies, is cut off, performs
 #   eN           the event of step N: is asked for, is completed
 `;
+
+/** Of a script; a step has some 200 bytes. */
+const scriptBytesMax = 64 * 1024 * 1024;
 
 /** Of all that failed; the others are counted. */
 const failuresShownMax = 10;
@@ -83,12 +86,7 @@ async function runOneScript(
 
 /** @throws CommandError */
 export function readScript(file: string): Script {
-  let text: string;
-  try {
-    text = readFileSync(file, "utf8");
-  } catch (error) {
-    throw new CommandError(exitCodes.noInput, `cannot read ${file}: ${reasonOf(error)}`);
-  }
+  const text = readScriptText(file);
   try {
     const script = JSON.parse(text) as Partial<Script> | null;
     if (Array.isArray(script?.steps) && script.faults !== undefined) return script as Script;
@@ -99,15 +97,32 @@ export function readScript(file: string): Script {
   throw new CommandError(exitCodes.usage, message);
 }
 
+function readScriptText(file: string): string {
+  let why: string;
+  try {
+    // What is asked for first: a device has no end, and a pipe may never begin.
+    const status = statSync(file);
+    if (status.isFile() && status.size <= scriptBytesMax) return readFileSync(file, "utf8");
+    why = status.isFile() ? `it has more than ${scriptBytesMax} bytes` : "it is no regular file";
+  } catch (error) {
+    why = reasonOf(error);
+  }
+  throw new CommandError(exitCodes.noInput, `cannot read ${file}: ${why}`);
+}
+
 /** Without what makes another thing of the cluster: a tree is asked for by its name. */
 const { trees: _, ...allThatBreaks } = usualRates;
 
 /** @throws CommandError that names the faults there are */
 export function parseFaults(given: readonly string[]): FaultRates | "draw" {
+  if (given.length === 1 && given[0] === "draw") return "draw";
+  if (given.includes("draw")) {
+    const message = "--fault draw has each seed draw its faults: say it alone, or name yours alone";
+    throw new CommandError(exitCodes.usage, message);
+  }
   const rates: Partial<Record<FaultName, number>> = {};
   for (const text of given) {
     const [name = "", rate] = text.split("=");
-    if (name === "draw" && given.length === 1) return "draw";
     if (name === "all") Object.assign(rates, allThatBreaks);
     else if (isFault(name)) rates[name] = rate === undefined ? usualRates[name] : Number(rate);
     else {

@@ -3,9 +3,10 @@
 // edges in processes of their own: runs seeds and prints what was found, with the command that
 // repeats a seed. Prints; that simulator itself is testing/simulator.ts.
 import { plural } from "../../testbed/record/words.ts";
-import { type FileCoverage, measureLines } from "../../testing/line-coverage.ts";
+import { countsLines, type FileCoverage, measureLines } from "../../testing/line-coverage.ts";
 import type { SimulationResult } from "../../testing/simulator.ts";
 import { exitCodes } from "../exit-codes.ts";
+import { CommandError } from "../io.ts";
 import type { SimulateArguments, SimulateIo } from "./simulate-arguments.ts";
 
 const legend = `# SECONDS WHO WHAT   virtual seconds; who is
@@ -51,7 +52,7 @@ export async function runSimulate(argv: SimulateArguments, io: SimulateIo): Prom
     io.stdout(`${virtualSeconds} virtual seconds, ${plural(failed.length, "seed")} failed\n`);
     io.stdout("faults, by the state they struck in:\n");
     for (const key of [...coverage.keys()].sort()) io.stdout(`  ${key} ${coverage.get(key)}\n`);
-    io.stdout(describeLines(files));
+    if (countsLines) io.stdout(describeLines(files));
   }
   return failed.length === 0 ? exitCodes.ok : exitCodes.failed;
 }
@@ -64,6 +65,11 @@ async function runCluster(argv: SimulateArguments, io: SimulateIo): Promise<numb
 
 /** In this thread: the engine counts the lines of one. */
 async function runWithLines(argv: SimulateArguments, io: SimulateIo): Promise<number> {
+  if (!countsLines) {
+    const what = "--lines counts in files, and this program is put together of many";
+    const message = `${what}; in the repository: node dist/cli/main.js simulate ... --lines`;
+    throw new CommandError(exitCodes.usage, message);
+  }
   let code: number = exitCodes.failed;
   const files = await measureLines(shippedOfCluster, async () => {
     code = await runCluster({ ...argv, workers: 1 }, io);

@@ -18,8 +18,8 @@ async function freePort(): Promise<number> {
 const io = { stdout: () => undefined, stderr: () => undefined };
 
 it.each([
-  [0.6, "600 ms"],
-  [0, "500 ms"],
+  [0.6, "0.6 s"],
+  [0, "0.5 s"],
 ])("--timeout %s looks for a server for %s", async (timeout, looked) => {
   const server = `http://127.0.0.1:${await freePort()}`;
   const common = { ...{ server, json: false, timeout }, ...{ barrier: "b", topic: "t", error: 0 } };

@@ -20,6 +20,17 @@ it("refuses a fault that strikes only beside another one", () => {
   expect(parseFaults(["all"])).toHaveProperty("cut-tree");
 });
 
+it("refuses faults that are drawn and named at once", () => {
+  expect(() => parseFaults(["draw", "crash"])).toThrow("say it alone, or name yours alone");
+  expect(parseFaults(["draw"])).toBe("draw");
+});
+
+it("reads no script without end", () => {
+  const message = "cannot read /dev/zero: it is no regular file";
+  const fault = expect.objectContaining({ exitCode: 66, message });
+  expect(() => readScript("/dev/zero")).toThrow(fault);
+});
+
 it("says of a script that it is not there, or that it is none", () => {
   const file = join(directory, "script.json");
   expect(() => readScript(file)).toThrow(

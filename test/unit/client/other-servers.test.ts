@@ -51,8 +51,16 @@ test.each([
 test("an HTTP server that has no sessions may have them later, as behind a proxy", async () => {
   const at = await saying("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
   expect(await called(at, 200)).toBe(
-    "no muster serve answers at HOST:PORT within 200 ms (an HTTP server answers 404: it is no " +
+    "no muster serve answers at HOST:PORT within 0.2 s (an HTTP server answers 404: it is no " +
       "muster serve, or the path is another); give the URL that muster serve prints for its http door",
+  );
+});
+
+test("a server that closes is not called one that is not there", async () => {
+  const at = await saying("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n");
+  expect(await called(at, 200)).toBe(
+    "no server took anybody at HOST:PORT within 0.2 s (it answers 503: it is closing, or takes " +
+      "nobody now); go to another server, or try again later",
   );
 });
 
