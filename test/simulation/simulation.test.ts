@@ -2,6 +2,7 @@
 // Goal: whatever breaks, nobody is released early, everybody hears once, nothing hangs. Method:
 // fixed seeds through the simulator: the shipped core, logs, links and sync servers under virtual
 // time. That it finds mistakes when there are some: mutants.test.ts.
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { runSimulate } from "../../src/cli/commands/simulate.ts";
 import { Random } from "../../src/core/random.ts";
@@ -105,6 +106,16 @@ describe("runSimulate()", () => {
     expect(out).toMatch(/lines of the shipped files gone through: \d+\/\d+ in \d+ files\n/);
     expect(out).toMatch(/^ {2}host\/host\.ts [1-9]\d*\/\d+$/m);
     expect(out).not.toMatch(/testing|node_modules/);
+  });
+
+  it("prints what its page shows", async () => {
+    let out = "";
+    const io = { stdout: (text: string) => void (out += text), stderr: () => undefined };
+    const plain = { servers: 5, fault: [], workers: 1, shrink: false, progress: false };
+    const what = { core: false, lines: false, json: false, verbose: false };
+    expect(await runSimulate({ seed: 1, seeds: 1, ops: 200, ...what, ...plain }, io)).toBe(0);
+    const page = readFileSync("docs/internals/simulator.md", "utf8").replaceAll(/\s+/g, " ");
+    expect(page).toContain(out.trim().replaceAll(/\s+/g, " "));
   });
 });
 

@@ -297,7 +297,7 @@ export function inWordsOfCommands(message: string): string {
   const help = "run it again, or name all servers of the log with --server URL,URL";
   return message.replace(
     /for longer than the lease \((\d+) ms\); open a new session$/,
-    (_, leaseMs) => `for ${Number(leaseMs) / 1_000} s, and this command has given up: ${help}`,
+    (_, leaseMs) => `for ${Number(leaseMs) / 1_000} s, and this command has given up; ${help}`,
   );
 }
 

@@ -30,9 +30,10 @@ const legend = `# SECONDS WHO WHAT   virtual seconds; who is (docs/internals/sim
 #   top, east    a controller of a tree (also west, leaf): has joined, its link is cut
 #   log          the log that the servers share: is gone, is back, its clock is set
 #   pN           a program with a session: opens it, loses its server, is in again
-#   cN           a request, of step N: where it asks and what, how it ends
+#   cN           a request, of step N (from 500001 and 700001 on: beside the steps, from 1000001
+#                on: in the calm at the end): where it asks and what, how it ends
 #   sched, xN    the scheduler of events, an agent of theirs: starts, dies, is cut off, performs
-#   eN           the event of step N: is asked for, is completed
+#   eN           the event of step N (and 1000000 more: its second, ...): is asked for, is completed
 `;
 
 /** Of a script; a step has some 200 bytes. */
@@ -165,10 +166,10 @@ function progressOf({ seeds, failed }: CampaignTotals, all: number, startedUs: n
 }
 
 function describeTotals(totals: CampaignTotals, never: "counted" | "named"): string {
-  const { seeds, parties, answered, crossings, entries, virtualSeconds, failed } = totals;
+  const { seeds, requests, answered, crossings, entries, virtualSeconds, failed } = totals;
   const struck = Object.entries(totals.struck).map(([name, count]) => `${name} ${count}`);
   return [
-    `${plural(seeds, "seed")}, ${parties} requests, ${answered} answered, ${crossings} counts crossed, `,
+    `${plural(seeds, "seed")}, ${requests} requests, ${answered} answered, ${crossings} counts crossed, `,
     `${entries} entries, ${virtualSeconds} virtual seconds, ${plural(failed.length, "seed")} failed\n`,
     `faults that struck: ${struck.sort().join(", ") || "none; --fault draw has seeds draw some"}\n`,
     ...(struck.length === 0 ? [] : [formatCoverage(totals.coverage, { never })]),

@@ -322,7 +322,7 @@ export class Arrivals {
   }
 }
 
-const whatIsOpen = "whether this happens is open: ask again, with the id that was given";
+const whatIsOpen = "whether this happens is open: ask again, with the same id if it had one";
 
 /** The core does not know yet, and is asked anew by whoever comes back. */
 function isOpen(end: ArrivalEnd | HttpError): boolean {

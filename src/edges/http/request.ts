@@ -150,7 +150,7 @@ function checkQueryNames(route: Route, given: Sought["given"], repeated: string 
 
 function fieldsOf(schema: z.ZodType | undefined): readonly string[] {
   if (schema === undefined) return [];
-  assert("shape" in schema, "a query is an object");
+  assert("shape" in schema, "a query or a body is an object");
   return Object.keys(Object(schema.shape));
 }
 
@@ -159,7 +159,19 @@ function check(schema: z.ZodType | undefined, value: unknown, what: string): unk
   const { success, data, error } = schema.safeParse(value);
   if (success) return data;
   const [issue] = error.issues;
-  throw new HttpError("invalid", `${describeIssue(what, issue, value)}; see /openapi.json`);
+  const text = describeStranger(schema, what, issue) ?? describeIssue(what, issue, value);
+  throw new HttpError("invalid", `${text}; see /openapi.json`);
+}
+
+/** Of fields that are not known, with those that are. */
+function describeStranger(
+  schema: z.ZodType,
+  what: string,
+  issue: z.core.$ZodIssue | undefined,
+): string | undefined {
+  if (issue?.code !== "unrecognized_keys" || issue.path.length > 0) return undefined;
+  const strangers = issue.keys.slice(0, 3).map((key) => JSON.stringify(key.slice(0, 40)));
+  return `${what}: it knows ${fieldsOf(schema).join(", ")}, not ${strangers.join(", ")}`;
 }
 
 function describeIssue(what: string, issue: z.core.$ZodIssue | undefined, value: unknown): string {

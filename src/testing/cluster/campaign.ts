@@ -32,7 +32,7 @@ export interface FailedSeed {
 
 export interface CampaignTotals {
   seeds: number;
-  parties: number;
+  requests: number;
   answered: number;
   crossings: number;
   entries: number;
@@ -50,7 +50,7 @@ export function scriptOf({ seed, operations, servers, faults }: SeedOrder): Scri
 
 export async function runCampaign(options: CampaignOptions): Promise<CampaignTotals> {
   const totals: CampaignTotals = {
-    ...{ seeds: 0, parties: 0, answered: 0, crossings: 0, entries: 0, virtualSeconds: 0 },
+    ...{ seeds: 0, requests: 0, answered: 0, crossings: 0, entries: 0, virtualSeconds: 0 },
     ...{ struck: {}, coverage: {}, failed: [] },
   };
   const end = options.seed + options.seeds;
@@ -107,7 +107,7 @@ function serve(
 
 function add(totals: CampaignTotals, order: SeedOrder, result: RunResult): void {
   totals.seeds += 1;
-  totals.parties += result.parties;
+  totals.requests += result.parties;
   totals.answered += result.answered;
   totals.crossings += result.crossings;
   totals.entries += result.entries;

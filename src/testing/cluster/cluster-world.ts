@@ -122,7 +122,7 @@ export class ClusterWorld {
         const entry = this.checker.onAnswer(party, answer);
         const program = this.#programOf.get(party);
         if (program !== undefined) program.heard = Math.max(program.heard, entry);
-        this.#trace(party.name, `hears: ${answer.text}`);
+        this.#trace(party.name, `hears: ${answer.text.trimEnd()}`);
       },
       closed: (party, why) => {
         party.end = { kind: "closed", why };

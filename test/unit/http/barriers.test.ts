@@ -64,6 +64,12 @@ describe("count barriers by requests", () => {
     expect(await call("DELETE", "/v1/barriers/b?scope=x&why=y")).toEqual(
       refused('knows scope, error, kind, reason, not "why"'),
     );
+    expect(await call("POST", "/v1/barriers/b/init", { count: 1, timeout: 3 })).toEqual(
+      refused("the body: it knows id, name, "),
+    );
+    expect(await call("POST", "/v1/barriers/b/init", { count: 1, timeout: 3 })).toEqual(
+      refused(', not "timeout"; see /openapi.json'),
+    );
     // What may be asked for in any way: by balancers of load, and past caches.
     expect((await call("GET", "/openapi.json?v=3")).status).toBe(200);
     expect((await call("GET", "/v1/barriers?scope=x&limit=1")).status).toBe(200);
