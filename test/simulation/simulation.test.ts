@@ -110,7 +110,12 @@ describe("runSimulate()", () => {
 
   it("prints what its page shows", async () => {
     let out = "";
-    const io = { stdout: (text: string) => void (out += text), stderr: () => undefined };
+    const io = {
+      stdout: (text: string) => {
+        out += text;
+      },
+      stderr: () => undefined,
+    };
     const plain = { servers: 5, fault: [], workers: 1, shrink: false, progress: false };
     const what = { core: false, lines: false, json: false, verbose: false };
     expect(await runSimulate({ seed: 1, seeds: 1, ops: 200, ...what, ...plain }, io)).toBe(0);
