@@ -6,7 +6,7 @@ import { basename, join } from "node:path";
 import { errorText } from "../core/text.ts";
 import { answer, type XmlRpcService } from "../edges/xmlrpc/index.ts";
 import type { Cancel, Clock } from "../host/clock.ts";
-import type { LogVersion } from "../host/log-version.ts";
+import type { LogState } from "../host/log-state.ts";
 import type { Logger } from "../host/logger.ts";
 import { isRunOutput } from "../testbed/agents/program-files.ts";
 import { outputDirectory } from "../testbed/record/words.ts";
@@ -43,7 +43,7 @@ export interface DaemonConnectionOptions {
   readonly clock: Clock;
   readonly limits: BossLimits;
   readonly logger: Logger;
-  readonly logVersion: () => LogVersion | undefined;
+  readonly logState: () => LogState | undefined;
   readonly onStopAsked: () => void;
   readonly onGone: () => void;
 }
@@ -131,7 +131,7 @@ export class DaemonConnection {
         const { id, withLog = false } = request;
         if (id !== null) return this.#done(experiments.details(id, user));
         const all = experiments.status(user);
-        const log = this.#options.logVersion() ?? null;
+        const log = this.#options.logState() ?? null;
         return this.#done(withLog ? ({ experiments: all, log } satisfies StatusOfAll) : all);
       }
       case "logs":

@@ -9,7 +9,7 @@ import type { Limits } from "../core/limits.ts";
 import { errorText } from "../core/text.ts";
 import { type DoorIdentity, XmlRpcDoor } from "../edges/xmlrpc/index.ts";
 import type { Clock } from "../host/clock.ts";
-import type { LogVersion } from "../host/log-version.ts";
+import type { LogState } from "../host/log-state.ts";
 import type { Logger } from "../host/logger.ts";
 import type { Faults } from "../testbed/guard-run.ts";
 import type { LinkHealth } from "../testbed/link-metrics.ts";
@@ -68,7 +68,7 @@ export interface DaemonOptions {
   /** Machines that have joined, as an experiment is told of them. @throws BossError */
   readonly machines?: FindMachines | undefined;
   /** Of the log of the process; undefined, or absent, where there is none that outlasts it. */
-  readonly logVersion?: () => LogVersion | undefined;
+  readonly logState?: () => LogState | undefined;
   /** A command line that mails reports. */
   readonly mailer?: string | undefined;
   /** Which results of old runs go, and who is told of each; none when absent. */
@@ -295,7 +295,7 @@ export class Daemon {
 
   #accept(client: Socket): void {
     const { limits, clock, logger, onStopAsked } = this.#options;
-    const { logVersion = () => undefined } = this.#options;
+    const { logState = () => undefined } = this.#options;
     if (this.#connections.size >= limits.connectionsMax) {
       const message = `${limits.connectionsMax} clients are connected (limit connectionsMax); end one of them, such as muster logs -f`;
       client.on("error", () => client.destroy());
@@ -303,7 +303,7 @@ export class Daemon {
       return;
     }
     const connection: DaemonConnection = new DaemonConnection(client, {
-      ...{ clock, limits, logger, onStopAsked, logVersion },
+      ...{ clock, limits, logger, onStopAsked, logState },
       experiments: this.#experiments,
       linkControl: this.#linkControl,
       linktests: this.#linktests,

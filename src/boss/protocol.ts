@@ -3,7 +3,7 @@
 // hello and then one request; the daemon answers with any number of frames and one that is the
 // last, `done` or `failed`. docs/reference/serve.md describes it for users.
 import { FrameReader } from "../host/frame-reader.ts";
-import type { LogVersion } from "../host/log-version.ts";
+import type { LogState } from "../host/log-state.ts";
 import type { Level } from "../linktest/index.ts";
 import { FrameError } from "../wire/link/frames.ts";
 import { BossError, type BossErrorCode } from "./boss-error.ts";
@@ -79,7 +79,7 @@ export interface StatusRequest {
 export interface StatusOfAll {
   readonly experiments: readonly ExperimentStatus[];
   /** Null where the daemon has no log, or one that ends with it. */
-  readonly log: LogVersion | null;
+  readonly log: LogState | null;
 }
 
 /** Sets what a link does: see LinkSettingsAsked. */

@@ -68,6 +68,14 @@ export class Shards {
     return this.hosts.flatMap(({ isLogAway }, index) => (isLogAway ? [index] : []));
   }
 
+  /** In words, that logs take nothing; undefined when all take what they are given. */
+  get outage(): string | undefined {
+    const { away } = this;
+    if (away.length === 0) return undefined;
+    if (this.hosts.length === 1) return "the log takes nothing";
+    return `of ${this.hosts.length} shards these take nothing: ${away.join(", ")}`;
+  }
+
   /** What is wrong with how their logs are kept. */
   get objections(): readonly string[] {
     return this.hosts.flatMap(({ logObjection }) => logObjection ?? []);

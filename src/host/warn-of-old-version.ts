@@ -5,7 +5,7 @@
 // those servers one by one is told which are left.
 import { keysVersion, makesVersion } from "../core/version.ts";
 import type { Clock } from "./clock.ts";
-import { namesOfServersBefore } from "./log-version.ts";
+import { namesOfServersBefore } from "./log-state.ts";
 import type { Logger } from "./logger.ts";
 import type { Shards } from "./shards.ts";
 

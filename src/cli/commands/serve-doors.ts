@@ -26,7 +26,7 @@ import { calmLogger } from "../../host/calm-logger.ts";
 import { systemClock } from "../../host/clock.ts";
 import { leaveLogInTime } from "../../host/leave-log.ts";
 import { describeLimits } from "../../host/limit-teller.ts";
-import { type LogVersion, logVersionOf } from "../../host/log-version.ts";
+import { type LogState, logStateOf } from "../../host/log-state.ts";
 import type { Logger } from "../../host/logger.ts";
 import type { Shards } from "../../host/shards.ts";
 import { warnOfClockSteps } from "../../host/warn-of-clock-steps.ts";
@@ -70,7 +70,7 @@ export interface DoorsOptions {
 /** What is open, and how it is closed. */
 export interface Doors {
   /** Undefined without a log that outlasts the process. */
-  readonly logVersion: () => LogVersion | undefined;
+  readonly logState: () => LogState | undefined;
   /** A line for people each: `http at http://127.0.0.1:8470, asks for no token`. */
   readonly lines: readonly string[];
   /** Takes nobody new; resolves when nobody waits any more, after `drainMs` at the latest. */
@@ -126,7 +126,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
       opened.push(await openRedirect(redirect, { logger, limits: limits.forwarder }));
     }
     return {
-      logVersion: () => (isKeptLog(plan.log) ? core?.logVersion() : undefined),
+      logState: () => (isKeptLog(plan.log) ? core?.logState() : undefined),
       lines: [...(core?.lines ?? []), ...opened.map(({ line }) => line)],
       async drain(drainMs) {
         for (const one of opened) one.drain?.();
@@ -141,7 +141,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
 }
 
 interface Core {
-  readonly logVersion: () => LogVersion;
+  readonly logState: () => LogState;
   /** What is said of its log. */
   readonly lines: readonly string[];
   readonly open: (listen: Listen) => Promise<Opened>;
@@ -183,7 +183,7 @@ async function openCore(options: DoorsOptions): Promise<Core> {
     stopsWarning.push(warnOfOldVersion(shards, logger));
   }
   return {
-    logVersion: () => logVersionOf(shards.facts),
+    logState: () => logStateOf(shards),
     lines: [logLine(plan, durability), ...limitLines(shards)],
     open: (listen) => {
       if (listen.edge === "http") return openHttp(listen, parts, options);

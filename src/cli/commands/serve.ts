@@ -92,11 +92,11 @@ async function serve(plan: ServePlan, state: StateDirectory, io: CommandIo): Pro
     const events = resolveOps(plan, state, signals.interrupt, schedulers);
     const linktest = resolveLinktest(plan);
     const hosts = new JoinedHosts(systemClock);
-    let logVersion: Doors["logVersion"] = () => undefined;
+    let logState: Doors["logState"] = () => undefined;
     const forDaemon = {
       ...{ onStopAsked: stop, xmlrpc, events, schedulers, linktest, bus: buses.boss },
       keep: plan.keep && { rules: plan.keep, say },
-      logVersion: () => logVersion(),
+      logState: () => logState(),
       machines: (...asked: Parameters<FindMachines>) => joinedMachines(hosts, ...asked),
     };
     const daemon =
@@ -115,7 +115,7 @@ async function serve(plan: ServePlan, state: StateDirectory, io: CommandIo): Pro
       throw error;
     });
     const doors = await unlessEnded(openingDoors, signals, () => leave(signals, daemon, say));
-    ({ logVersion } = doors);
+    ({ logState } = doors);
     if (daemon !== undefined) describeDaemon(daemon, state, io);
     if (xmlrpc !== undefined) {
       io.stdout(`muster: XML-RPC at https://${xmlrpc.address}:${daemon?.xmlrpcPort}/\n`);
@@ -203,7 +203,7 @@ async function startDaemon(
   asked: Pick<
     DaemonOptions,
     | ("bus" | "onStopAsked" | "xmlrpc" | "events" | "schedulers" | "linktest" | "machines")
-    | ("keep" | "logVersion")
+    | ("keep" | "logState")
   >,
   logger: Logger,
 ): Promise<Daemon> {

@@ -10,7 +10,7 @@ import type {
   StatusOfAll,
 } from "../../boss/index.ts";
 import { systemClock } from "../../host/clock.ts";
-import type { LogVersion } from "../../host/log-version.ts";
+import type { LogState } from "../../host/log-state.ts";
 import { exitCodes } from "../exit-codes.ts";
 import type { CommandIo } from "../io.ts";
 import { formatDuration, formatTable, harmless, joinNames } from "../output.ts";
@@ -42,7 +42,12 @@ function formatAll({ experiments, log }: StatusOfAll, nowMs: number): string {
 }
 
 /** For whoever replaces servers one by one: what the log waits for. */
-export function describeLog({ version, versionMax, olderServers }: LogVersion): string {
+export function describeLog({ outage, ...log }: LogState): string {
+  const version = describeVersion(log);
+  return outage === undefined ? version : `${version}; ${outage} now`;
+}
+
+function describeVersion({ version, versionMax, olderServers }: LogState): string {
   if (version >= versionMax) return `the log is of version ${version}, the newest known here`;
   if (olderServers.length === 0) return `the log is of version ${version}, soon of ${versionMax}`;
   const until = `until no server of an older build lives (${joinNames(olderServers, 20)})`;

@@ -54,7 +54,7 @@ export function mountCore({
     ...{ keptMs: time.waitKeptMs, keptMax: bounds.httpWaitsPerTokenMax },
     tooMany: () => tooManyWaits(door),
   });
-  door.addReadiness(() => whyNotReady(shards));
+  door.addReadiness(() => [shards.outage ?? []].flat());
   door.addReadiness(() => shards.objections);
   const { quota, judge, stop: stopWatching } = openQuotas(door, shards, logger);
   const judgeCall = ({ caller }: { readonly caller: Caller }, command: EdgeCommand): void => {
@@ -141,10 +141,4 @@ function tooManyWaits({ bounds, metrics }: HttpDoor): HttpError {
   metrics.refused("httpWaitsPerTokenMax");
   const what = "waits with an id are kept for a while";
   return new HttpError("limit", `${what}: ${boundMessage(bounds, "httpWaitsPerTokenMax")}`);
-}
-
-function whyNotReady({ hosts, away }: Shards): readonly string[] {
-  if (away.length === 0) return [];
-  if (hosts.length === 1) return ["the log takes nothing"];
-  return [`of ${hosts.length} shards these take nothing: ${away.join(", ")}`];
 }

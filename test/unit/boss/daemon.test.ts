@@ -29,7 +29,7 @@ import { resolveLimits } from "../../../src/core/limits.ts";
 import { resolveBusLimits } from "../../../src/engine/bus-limits.ts";
 import { MemoryBus } from "../../../src/engine/memory-bus.ts";
 import { systemClock } from "../../../src/host/clock.ts";
-import type { LogVersion } from "../../../src/host/log-version.ts";
+import type { LogState } from "../../../src/host/log-state.ts";
 import { silentLogger } from "../../../src/host/logger.ts";
 import { FakeRuns } from "./fake-run.ts";
 
@@ -60,7 +60,7 @@ const state = () => resolveStateDirectory(folder, {});
 async function begin(
   limits: Partial<BossLimits> = {},
   clock = systemClock,
-  logVersion?: DaemonOptions["logVersion"],
+  logState?: DaemonOptions["logState"],
 ): Promise<Daemon> {
   const options: DaemonOptions = {
     ...{ state: state(), clock, coreLimits: resolveLimits() },
@@ -72,7 +72,7 @@ async function begin(
       faults: process,
     },
     bus: new MemoryBus({ epoch: "e", limits: resolveBusLimits() }),
-    ...(logVersion && { logVersion }),
+    ...(logState && { logState }),
     onStopAsked: () => {
       stopsAsked += 1;
     },
@@ -195,7 +195,7 @@ describe("Daemon", () => {
   });
 
   it("tells who asks what version its log is of, which it may not have yet", async () => {
-    let log: LogVersion | undefined;
+    let log: LogState | undefined;
     await begin({}, systemClock, () => log);
     const asked = { kind: "status", id: null, withLog: true } as const;
     expect(await ask(asked)).toEqual({ experiments: [], log: null });

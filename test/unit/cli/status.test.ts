@@ -21,6 +21,12 @@ it.each([
   expect(describeLog({ version, versionMax: 11, olderServers })).toBe(`the log is of ${said}`);
 });
 
+it("a log that takes nothing is told", () => {
+  const log = { version: 11, versionMax: 11, olderServers: [], outage: "the log takes nothing" };
+  const said = "the log is of version 11, the newest known here; the log takes nothing now";
+  expect(describeLog(log)).toBe(said);
+});
+
 /** What the command prints when it is answered so. */
 async function printed(value: unknown, json: boolean): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), "muster-status-"));
