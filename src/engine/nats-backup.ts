@@ -200,11 +200,12 @@ export async function restoreNats(
       const message = `NATS has a stream ${name} already; restore to another broker, or delete it`;
       throw new LogError(message, { definite: true });
     }
-    // The first log, which says how many there are, is the last to be there: without it there is
-    // nothing.
-    for (const [shard, log] of [...logs.entries()].reverse()) {
-      const one = places[shard] ?? place;
-      await restoreOne(link, one, folderOfShard(folder, shard), log, made);
+    for (const { shard, part } of restoreOrder(logs.length)) {
+      const { files } = logs[shard] as BackedUpLog;
+      const { stream, replicas } = places[shard] ?? place;
+      made.push(streamsOf(stream)[part]);
+      const about = files[part].about as StreamAbout;
+      await restoreStream(link, about, replicas, join(folderOfShard(folder, shard), part));
     }
   } catch (error) {
     for (const name of made) await link.manager.streams.delete(name).catch(() => undefined);
@@ -233,20 +234,19 @@ export function checkRestored(place: NatsPlace, list: BackupList): void {
   }
 }
 
-/** @param made is told of each stream before it is made. @throws LogError */
-async function restoreOne(
-  link: NatsLink,
-  place: NatsPlace,
-  folder: string,
-  { files }: BackedUpLog,
-  made: string[],
-): Promise<void> {
-  const names = streamsOf(place.stream);
-  for (const part of ["topics", "snapshots", "log"] as const) {
-    const about = files[part].about as StreamAbout;
-    made.push(names[part]);
-    await restoreStream(link, about, place.replicas, join(folder, part));
-  }
+/**
+ * The first log is the last stream to be there: without it no server starts. The other logs come
+ * first, because they say that they are shards: a restore that has not ended is found by any of
+ * them, whatever number of logs a server is told (O2 of nats-lost.ts).
+ */
+function restoreOrder(count: number): readonly { shard: number; part: BackupPart }[] {
+  const shards = Array.from({ length: count }, (_, shard) => shard).reverse();
+  const logs = shards.map((shard) => ({ shard, part: "log" as const }));
+  const beside = shards.flatMap((shard) => [
+    { shard, part: "topics" as const },
+    { shard, part: "snapshots" as const },
+  ]);
+  return [...logs.slice(0, -1), ...beside, ...logs.slice(-1)];
 }
 
 async function restoreStream(

@@ -62,6 +62,12 @@ function firstOf<T>(all: readonly T[], judge: (one: T) => string | undefined): s
   return undefined;
 }
 
+/** The stream of a log, or of a plan. */
+export function logOf({ stream: name, shard, plan }: NatsPlace): StreamWish {
+  const what = plan === undefined ? "a Muster log" : `the plan of ${plan}`;
+  return { name, subject: `muster.${name}.log`, what, mayDelete: false, shard };
+}
+
 /** The stream of the messages of topics beside a log. */
 export function topicsOf(log: string): Kept {
   const name = `${log}-topics`;

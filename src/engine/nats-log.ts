@@ -16,7 +16,7 @@ import type { Entry, LogEntry } from "../core/command.ts";
 import { errorText } from "../core/text.ts";
 import { type Log, type LogClock, LogError, type LogExamined, type LogReader } from "./log.ts";
 import { closeNats } from "./nats-calls.ts";
-import { examineNats, snapshotsOf, topicsOf } from "./nats-care.ts";
+import { examineNats, logOf } from "./nats-care.ts";
 import { connectNats, isOlder, type NatsLink } from "./nats-connection.ts";
 import { cutEntry } from "./nats-entry.ts";
 import {
@@ -25,6 +25,7 @@ import {
   natsInFlightMax,
   natsWaitingBytesMax,
 } from "./nats-limits.ts";
+import { checkNatsLogs, checkNotLost } from "./nats-lost.ts";
 import { askUntilLed } from "./nats-patience.ts";
 import type { NatsPlace } from "./nats-place.ts";
 import { NatsSilence } from "./nats-silence.ts";
@@ -34,7 +35,6 @@ import {
   natsFormat,
   notFound,
   openNatsStream,
-  type StreamWish,
 } from "./nats-stream.ts";
 import { formatHeader, NatsTail, readersOf } from "./nats-tail.ts";
 import { StampClock } from "./stamp-clock.ts";
@@ -106,7 +106,7 @@ export class NatsLog implements Log {
     const link = await connectNats(place);
     try {
       await checkNotLost(link, place);
-      await openNatsStream(link, place, { ...streamWish(place), clock });
+      await openNatsStream(link, place, { ...logOf(place), clock });
     } catch (error) {
       await closeNats(link.connection);
       throw error;
@@ -122,7 +122,20 @@ export class NatsLog implements Log {
     const link = await connectNats(place);
     try {
       await checkNotLost(link, place);
-      return await checkNatsStream(link, place, streamWish(place));
+      return await checkNatsStream(link, place, logOf(place));
+    } finally {
+      await closeNats(link.connection);
+    }
+  }
+
+  /**
+   * Finds out whether a server that was told so many logs would be refused any of them, and makes
+   * nothing. @param place that of the first. @throws LogError as `open`.
+   */
+  static async checkAll({ place, clock }: NatsLogOptions, count: number): Promise<void> {
+    const link = await connectNats(place);
+    try {
+      await checkNatsLogs({ link, clock, place, count });
     } finally {
       await closeNats(link.connection);
     }
@@ -137,10 +150,10 @@ export class NatsLog implements Log {
   static async remove(place: NatsPlace, isForced: boolean): Promise<boolean> {
     const link = await connectNats(place);
     try {
-      await checkNatsStream(link, place, streamWish(place));
+      await checkNatsStream(link, place, logOf(place));
       const readers = isForced ? [] : [...(await readersOf(link, place.stream).catch(noReaders))];
       if (readers.length > 0) {
-        const what = `${streamWish(place).what} is in use by ${readers.join(" and ")}`;
+        const what = `${logOf(place).what} is in use by ${readers.join(" and ")}`;
         throw refused(`${what}; end that first, or say --force if it is known to be gone`);
       }
       return (await link.manager.streams.delete(place.stream).catch(notFound)) === true;
@@ -205,7 +218,7 @@ export class NatsLog implements Log {
 
   /** @throws LogError */
   examine(): Promise<LogExamined> {
-    return examineNats(this.#link, this.#place, streamWish(this.#place));
+    return examineNats(this.#link, this.#place, logOf(this.#place));
   }
 
   async #trim(through: number): Promise<void> {
@@ -276,7 +289,7 @@ export class NatsLog implements Log {
     this.#inFlight.add(append);
     // Not tried again there: that could overtake what was sent behind it (J1).
     const options = { timeout: natsAckMs, retries: 1, headers: this.#headers };
-    this.#client.publish(subjectOf(this.#stream), text, options).then(
+    this.#client.publish(logOf(this.#place).subject, text, options).then(
       (answer) => {
         if (cuts !== this.#cuts) return;
         this.#piecesInFlight -= 1;
@@ -349,43 +362,6 @@ export class NatsLog implements Log {
 function noReaders(error: unknown): readonly string[] {
   notFound(error);
   return [];
-}
-
-function streamWish({ stream: name, shard, plan }: NatsPlace): StreamWish {
-  const what = plan === undefined ? "a Muster log" : `the plan of ${plan}`;
-  return { name, subject: subjectOf(name), what, mayDelete: false, shard };
-}
-
-/**
- * What lies beside a log is made after it, and restored before it: a log that is not there then was
- * lost, or is not restored yet, and a new one would say nothing of that. @throws LogError
- * (definite)
- */
-async function checkNotLost(link: NatsLink, { stream, plan }: NatsPlace): Promise<void> {
-  if (plan !== undefined) return;
-  const { streams } = link.manager;
-  for (const { name: beside } of [topicsOf(stream), snapshotsOf(stream)]) {
-    // Before the log is asked for: another server may be making all of them.
-    const { state } = (await streams.info(beside).catch(() => undefined)) ?? {};
-    if (state === undefined) continue;
-    // Who opens it knows what else may be the matter.
-    const isThere = await streams.info(stream).then(() => true, isOtherThanNotFound);
-    if (isThere) return;
-    const { last_seq: last } = state;
-    const what =
-      last === 0 ? "is there, which is made after it" : `has messages up to ${last} of it`;
-    const found = `NATS has no stream ${stream}, and ${beside} ${what}`;
-    const help = `restore the log from a backup, or delete ${beside} as well to begin anew`;
-    throw new LogError(`${found}: ${help}`, { definite: true });
-  }
-}
-
-function isOtherThanNotFound(error: unknown): boolean {
-  return !(error instanceof Error && error.name === "StreamNotFoundError");
-}
-
-function subjectOf(stream: string): string {
-  return `muster.${stream}.log`;
 }
 
 /** J4. */

@@ -47,8 +47,11 @@ const parameters = ["replicas", "creds", "ca", "cert", "key", "domain"];
 /** @throws LogError (definite) that says what is wrong with the name and never repeats a secret. */
 export function parseNatsPlace(name: string): NatsPlace {
   const [, scheme, account, hosts = "", path = "", query = ""] = placePattern.exec(name) ?? [];
-  const servers = hosts.split(",").filter((host) => host !== "");
-  if (servers.length === 0) throw wrong(`a log on NATS is named ${natsForm}`);
+  if (hosts === "") throw wrong(`a log on NATS is named ${natsForm}`);
+  const servers = hosts.split(",");
+  if (servers.includes("")) {
+    throw wrong(`'${hosts}' has a comma without a HOST:PORT; a log on NATS is named ${natsForm}`);
+  }
   for (const server of servers) {
     const [, , port = "1"] = serverPattern.exec(server) ?? [];
     if (!serverPattern.test(server) || Number(port) < 1 || Number(port) > 65_535) {
@@ -64,6 +67,7 @@ export function parseNatsPlace(name: string): NatsPlace {
     if (!parameters.includes(key)) {
       throw wrong(`there is no '${key}' in the name of a log; there are ${parameters.join(", ")}`);
     }
+    if (given.getAll(key).length > 1) throw wrong(`${key}= is there twice; give it once`);
   }
   const replicas = given.get("replicas") ?? "1";
   if (!/^[135]$/.test(replicas)) throw wrong(`replicas=${replicas}: give 1, 3 or 5`);

@@ -20,6 +20,7 @@ import { type NatsPlace, wrong } from "./nats-place.ts";
 
 /** What NATS says of a stream that is there and is to be made otherwise. */
 const streamNameInUse = 10_058;
+const subjectsOverlap = 10_065;
 
 /** Layout of the messages; a newer one is refused. */
 export const natsFormat = 1;
@@ -47,7 +48,7 @@ export async function openNatsStream(
     const info = await askUntilLed(clock, async () => {
       const known = await streams.info(name).catch(notFound);
       if (known !== undefined) return checkLed(known);
-      await makeStream(link, replicas, wish).catch(madeOtherwise);
+      await makeStream(link, replicas, wish).catch((error) => madeOtherwise(link, name, error));
       // Who makes what another is making is answered before anybody leads it, or knows of it.
       return checkMade(await streams.info(name).catch(notFound));
     });
@@ -66,16 +67,20 @@ export async function openNatsStream(
  * @throws LogError (definite), with what to do.
  */
 export async function checkNatsStream(
-  { manager: { streams } }: NatsLink,
+  link: NatsLink,
   { replicas }: NatsPlace,
   wish: StreamWish,
 ): Promise<boolean> {
+  const { streams } = link.manager;
   const { name, subject } = wish;
   try {
     const known = await streams.info(name).catch(notFound);
     if (known !== undefined) check(known, wish, replicas);
-    else if (await streams.find(subject).catch(() => undefined))
-      throw new Error(`subjects overlap`);
+    else {
+      const taker = await streams.find(subject).catch(() => undefined);
+      // Another server may have made it since.
+      if (taker !== undefined && taker !== name) throw new Error(`subjects overlap`);
+    }
     return known !== undefined;
   } catch (error) {
     // Who opens it is more patient.
@@ -100,10 +105,19 @@ async function makeStream(
   });
 }
 
-/** Another server has made it meanwhile; whether it is the same is seen when it is read. */
-function madeOtherwise(error: unknown): void {
-  const isThere = error instanceof JetStreamApiError && error.code === streamNameInUse;
-  if (!isThere) throw error;
+/**
+ * Another server has made it meanwhile; whether it is the same is seen when it is read. One that is
+ * being made at this moment is found by NATS 2.9 for its subjects, as if it were another stream.
+ */
+async function madeOtherwise(link: NatsLink, name: string, error: unknown): Promise<void> {
+  const code = error instanceof JetStreamApiError ? error.code : undefined;
+  if (code === streamNameInUse) return;
+  const isMade = code === subjectsOverlap && (await isThere(link, name));
+  if (!isMade) throw error;
+}
+
+async function isThere({ manager }: NatsLink, name: string): Promise<boolean> {
+  return (await manager.streams.info(name).catch(notFound)) !== undefined;
 }
 
 export function notFound(error: unknown): undefined {
@@ -171,6 +185,11 @@ function objectToShards(
     return `the stream ${name} of NATS is ${what}; name another log behind the address: nats://HOST:PORT/STREAM`;
   }
   if (wants === has) return undefined;
+  if (asked !== undefined && asked.index > 0) {
+    // The number that the server was told is that of the first.
+    const what = `the stream ${name} of NATS is shard ${asked.index} of ${has}, and the first log is one of ${wants}`;
+    return `${what}: they are not of one log; delete what is left of both, then restore the log from a backup or begin anew`;
+  }
   const figures = `the log ${name} of NATS has ${shards(has)}, and this server was told ${wants}`;
   return `${figures}; start it with --shards ${has}, or name another log behind the address`;
 }
@@ -183,13 +202,20 @@ function shards(count: number): string {
  * The number of logs of which the stream has the first, by what its description says.
  * @throws LogError (definite) when it has another one of them
  */
-export function shardCountOf({ config: { name, description = "" } }: StreamInfo): number {
-  const [, index = "0", count = "1"] = /, shard (\d+) of (\d+)$/.exec(description) ?? [];
-  if (index === "0") return Number(count);
+export function shardCountOf(info: StreamInfo): number {
+  const { index, count } = shardIn(info) ?? { index: 0, count: 1 };
+  if (index === 0) return count;
+  const { name } = info.config;
   throw wrong(`the stream ${name} of NATS is shard ${index} of ${count} of a log; name the first`);
 }
 
-function explainStream(name: string, replicas: number, error: unknown): string {
+/** Which of several logs the stream says to be. */
+export function shardIn({ config: { description = "" } }: StreamInfo): Shard | undefined {
+  const [, index, count] = /, shard (\d+) of (\d+)$/.exec(description) ?? [];
+  return count === undefined ? undefined : { index: Number(index), count: Number(count) };
+}
+
+export function explainStream(name: string, replicas: number, error: unknown): string {
   const text = errorText(error);
   const lack = explainRights(error);
   if (lack !== undefined) return lack;

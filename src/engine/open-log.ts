@@ -62,12 +62,24 @@ export async function openLog(
 }
 
 /**
- * Finds out whether a shared log would be refused, and makes nothing: before that is made which
- * lies beside it. @returns whether it is there. @throws LogError (definite), as `openLog`.
+ * Finds out whether a shared log would be refused, and makes nothing. @returns whether it is there
+ * @throws LogError (definite), as `openLog`.
  */
 export async function checkSharedLog(name: string, options: LogPlaceOptions): Promise<boolean> {
   const { NatsLog } = await import("./nats-log.ts");
   return await NatsLog.check(natsPlace(name, options));
+}
+
+/**
+ * Finds out whether a server would be refused any of so many shared logs, and makes nothing: of a
+ * start that is refused nothing is left. @throws LogError (definite), as `openLog`.
+ */
+export async function checkSharedLogs(
+  name: string,
+  { count, ...options }: BesideLogOptions & { readonly count: number },
+): Promise<void> {
+  const { NatsLog } = await import("./nats-log.ts");
+  await NatsLog.checkAll({ place: natsPlace(name, options), clock: options.clock }, count);
 }
 
 /**

@@ -5,6 +5,8 @@
 // clients are the library, curl's way of asking and emulab-sync. That a scope is in the log of its
 // hash is read from the streams themselves.
 import { join } from "node:path";
+import { jetstreamManager } from "@nats-io/jetstream";
+import { connect as callBroker } from "@nats-io/transport-node";
 import { afterEach, describe, expect, it } from "vitest";
 import { connect, type Session } from "../../src/client/index.ts";
 import { shardOf } from "../../src/core/shard.ts";
@@ -60,6 +62,24 @@ const run = (...argv: readonly string[]): Promise<Ended> => new Command(muster, 
 const headers = { "content-type": "application/json" };
 const post = (url: string, body: unknown): Promise<Response> =>
   fetch(url, { method: "POST", headers, body: JSON.stringify(body) });
+
+async function streamsOf(broker: NatsServer): Promise<readonly string[]> {
+  const connection = await callBroker({ servers: broker.address });
+  try {
+    return (await (await jetstreamManager(connection)).streams.names().next()).sort();
+  } finally {
+    await connection.close();
+  }
+}
+
+/** With what lies beside it. @returns the streams that are left */
+async function deleteLog(broker: NatsServer, name: string): Promise<readonly string[]> {
+  const connection = await callBroker({ servers: broker.address });
+  const { streams } = await jetstreamManager(connection);
+  for (const suffix of ["", "-topics", "-snapshots"]) await streams.delete(`${name}${suffix}`);
+  await connection.close();
+  return streamsOf(broker);
+}
 
 /** Resolves when so many wait at the barrier. */
 async function arrived(session: Session, barrier: string, count: number): Promise<void> {
@@ -165,6 +185,24 @@ describe("muster serve --shards", () => {
     expect((await run(...three)).stderr).toContain(
       "the log one of NATS has 1 shard, and this server was told 3; start it with --shards 1",
     );
+  });
+
+  it("O1: is refused after the loss of a log with all beside it, and makes nothing", async () => {
+    for (const index of [0, 1, 2]) {
+      const broker = await startBroker();
+      const server = await serve(broker, "a");
+      for (const one of await open(server)) one.abandon();
+      await kill(server);
+      const left = await deleteLog(broker, index === 0 ? "t" : `t-${index}`);
+      for (const shards of index === 0 ? [3, 2, 1] : [3]) {
+        const argv = [...argumentsOf(broker, "a", shards), "--listen", "http=127.0.0.1:0"];
+        const { code, stderr } = await run(...argv);
+        const text = `NATS has no stream ${index === 0 ? "t" : `t-${index}`}, and t`;
+        expect([code, stderr]).toEqual([73, expect.stringContaining(text)]);
+        expect(stderr).toContain("then restore it from a backup or begin anew");
+      }
+      expect(await streamsOf(broker)).toEqual(left);
+    }
   });
 
   it("is backed up with all its logs, and restored", async () => {

@@ -5,6 +5,7 @@ import type { Shard } from "../../core/shard.ts";
 import type { Log, LogError } from "../../engine/log.ts";
 import { maskNatsName } from "../../engine/nats-place.ts";
 import {
+  checkSharedLogs,
   isKeptLog,
   isSharedLog,
   openLog,
@@ -59,8 +60,14 @@ export function openEngine(options: EngineOptions): Promise<Engine> {
 async function openOnce(options: EngineOptions, at: string): Promise<Engine> {
   const { shards: count, log: name } = options.plan;
   const { say } = options;
-  // One after the other: the first says how many there are, and nothing is made of the others when
-  // that is not so many.
+  if (isSharedLog(name)) {
+    const { natsCreds } = options.plan;
+    const checking = checkSharedLogs(name, { natsCreds, count, clock: systemClock });
+    await sayIfSlow(checking, `${at}: ${whyWaiting}`, say);
+  }
+  // One after the other, and before what lies beside any: it is told by that which of them was lost
+  // (O1 of nats-lost.ts). Of servers that were told different numbers one makes the first, and the
+  // others have made nothing.
   const opened: HostParts[] = [];
   const close = async (): Promise<void> => {
     await Promise.all(opened.splice(0).map(({ closes }) => closeAll(closes)));

@@ -10,7 +10,7 @@ import { type TlsFiles, TokenFile } from "../../edges/http/index.ts";
 import { LogError } from "../../engine/log.ts";
 import { MemoryBus } from "../../engine/memory-bus.ts";
 import { maskNatsName } from "../../engine/nats-place.ts";
-import { checkSharedLog, isSharedLog, natsPlace } from "../../engine/open-log.ts";
+import { checkSharedLogs, isSharedLog, natsPlace } from "../../engine/open-log.ts";
 import { Forwarder } from "../../events/forwarder.ts";
 import { type ForwarderLimits, resolveForwarderLimits } from "../../events/forwarder-limits.ts";
 import { OpsBus } from "../../events/ops-bus.ts";
@@ -26,7 +26,7 @@ import { CommandError } from "../io.ts";
 import type { Opened } from "./opened.ts";
 import { sayIfSlow, whyWaiting } from "./say-if-slow.ts";
 import type { ServeLimits } from "./serve-limits.ts";
-import type { Listen, Redirect } from "./serve-listen.ts";
+import { coreDoors, type Listen, type Redirect } from "./serve-listen.ts";
 import type { ServePlan } from "./serve-plan.ts";
 
 export interface Buses {
@@ -65,9 +65,9 @@ export async function openBuses(
   const opened: OpenedBus[] = [];
   try {
     // A start that its log refuses leaves no stream of a bus behind.
-    if (isShared && has("http")) {
+    if (isShared && has(...coreDoors)) {
       const { log, natsCreds, shards: count } = plan;
-      const checking = checkSharedLog(log, { natsCreds, shard: { index: 0, count } });
+      const checking = checkSharedLogs(log, { natsCreds, count, clock: systemClock });
       await sayIfSlow(checking, `the log at ${maskNatsName(log)}: ${whyWaiting}`, told.say);
     }
     const ops = await openBus("ops", { plan, ...told }, isShared && has("http", "events"));

@@ -4,6 +4,8 @@
 import { appendFileSync } from "node:fs";
 import { userInfo } from "node:os";
 import { prepareStateDirectory, type StateDirectory } from "../../boss/index.ts";
+import { defaultLimits } from "../../core/limits.ts";
+import { controlCharacters, utf8Length } from "../../core/text.ts";
 import {
   changeTokens,
   formatToken,
@@ -39,6 +41,7 @@ export function tokenCreateCommand(argv: TokenCreateArguments, io: CommandIo): n
     const message = "say what the token is for: --scope NAME for one scope, or --all-scopes";
     throw new CommandError(exitCodes.usage, message);
   }
+  if (scope !== undefined) checkScope(scope);
   const state = prepared(argv.state);
   const nowMs = systemClock.wallMs();
   const [id, secret] = [newRunId(), `${newSecret()}${newSecret()}`];
@@ -55,6 +58,23 @@ export function tokenCreateCommand(argv: TokenCreateArguments, io: CommandIo): n
     io.stderr(`muster: token ${id}, ${describeRights(row)}; it is not shown again\n`);
   }
   return exitCodes.ok;
+}
+
+/**
+ * A token of a scope that servers take no command for would be good for nothing, and what it is for
+ * is shown to people. @throws CommandError
+ */
+function checkScope(scope: string): void {
+  const { nameBytesMax } = defaultLimits;
+  const bytes = utf8Length(scope);
+  if (bytes > nameBytesMax) {
+    const message = `--scope: the name has ${bytes} bytes, and that of a scope has at most ${nameBytesMax}; give a shorter one`;
+    throw new CommandError(exitCodes.usage, message);
+  }
+  if (scope.search(controlCharacters) === -1) return;
+  const shown = JSON.stringify(scope.replace(controlCharacters, "?"));
+  const message = `--scope ${shown}: the name has line breaks or other characters that are not seen (shown as ?); give it without`;
+  throw new CommandError(exitCodes.usage, message);
 }
 
 export interface TokenListArguments {

@@ -6,6 +6,7 @@
 import { JetStreamApiError, type StreamInfo } from "@nats-io/jetstream";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { LogError } from "../../../src/engine/log.ts";
+import { logOf } from "../../../src/engine/nats-care.ts";
 import { askManager, explainStart } from "../../../src/engine/nats-connection.ts";
 import { natsConnectMs, natsOpenMs, natsOpenPauseMs } from "../../../src/engine/nats-limits.ts";
 import { NatsLog } from "../../../src/engine/nats-log.ts";
@@ -13,6 +14,7 @@ import { askUntilLed, askUntilPlaced, checkMade } from "../../../src/engine/nats
 import { NatsPayloads } from "../../../src/engine/nats-payloads.ts";
 import { parseNatsPlace } from "../../../src/engine/nats-place.ts";
 import { openNatsSnapshots } from "../../../src/engine/nats-snapshots.ts";
+import { openNatsStream } from "../../../src/engine/nats-stream.ts";
 import { systemClock } from "../../../src/host/clock.ts";
 import { NatsServer } from "../../../src/testing/nats-server.ts";
 import { VirtualClock } from "../../../src/testing/virtual-clock.ts";
@@ -119,6 +121,30 @@ describe("a broker of a cluster without a leader", () => {
         "start the missing ones: a cluster needs more than half of its servers",
     );
     expect(isAway).toBe(true);
+  });
+});
+
+describe("streams of a log on one broker", () => {
+  it("are opened when NATS finds their subjects taken by themselves, made at that moment", async () => {
+    const broker = await NatsServer.start();
+    const place = parseNatsPlace(`nats://${broker.address}/moment`);
+    const log = await NatsLog.open({ place, clock: systemClock });
+    const { streams } = log.link.manager;
+    let asked = 0;
+    const info: typeof streams.info = async (name) => {
+      asked += 1;
+      if (asked > 1) return streams.info(name);
+      throw Object.assign(new Error(), { name: "StreamNotFoundError" });
+    };
+    const add = async (): Promise<never> => {
+      throw apiError(400, 10_065, "subjects overlap with an existing stream");
+    };
+    const manager = { streams: { info, add } } as unknown as typeof log.link.manager;
+    const wish = { ...logOf(place), clock: systemClock };
+    const opened = await openNatsStream({ ...log.link, manager }, place, wish);
+    expect(opened.config.name).toBe("moment");
+    await log.close();
+    await broker.dispose();
   });
 });
 
