@@ -127,7 +127,7 @@ function addRun(program: Command, setExit: (code: number) => void): void {
       ).choices(["netem", "delay-node", "none"]),
     )
     .addOption(linkThreads())
-    .option("--on <hosts>", "other machines that nodes are on: [USER@]HOST[:N][=TYPE],...", collect)
+    .addOption(otherHosts())
     .option("--host-address <host=ip>", "IPv4 at which other hosts of --on reach one", collect)
     .option("--remote-shell <template>", "with --on: how to run commands there (ssh %u@%h)")
     .option("--remote-muster <command>", "with --on: muster there, in place of a copy of this one")
@@ -157,6 +157,12 @@ function addRun(program: Command, setExit: (code: number) => void): void {
         endLingering(processIo, () => status || Number(process.exitCode ?? 0));
       },
     );
+}
+
+function otherHosts(): Option {
+  const what = "other machines that nodes are on: [USER@]HOST[:N][=TYPE],...";
+  const first = "before it, once: npm run build:single, which makes what is copied to them";
+  return new Option("--on <hosts>", `${what} (${first})`).argParser(collect);
 }
 
 function linkThreads(): Option {

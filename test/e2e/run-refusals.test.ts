@@ -179,6 +179,15 @@ describe("a command line that is wrong is 64", () => {
     }
   });
 
+  test.each([
+    ["run", "npm run build:single"],
+    ["barrier init", "unless it was opened with --when-dead wait"],
+    ["barrier wait", "unless it was opened with --when-dead wait"],
+  ])("and the help of %s says what has to be known before", async (command, text) => {
+    const { code, stdout } = await run("muster", [...command.split(" "), "--help"]);
+    expect([code, stdout.replaceAll(/\s+/g, " ")]).toEqual([0, expect.stringContaining(text)]);
+  });
+
   test("a limit that is reached says so and how to raise it", async () => {
     const { code, result } = await runBody(nodesWith("true", "true"), [
       ...["--limit", "eventsPerScopeMax=1"],

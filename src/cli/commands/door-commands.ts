@@ -186,10 +186,17 @@ function offset(text: string): number | "last" {
   return text === "last" ? text : number(text);
 }
 
+/** Each command is a session, which ends with it, and its member with that. */
+const deathHelp = `
+A member of a roster whose command ends before the barrier is through, as by
+--timeout, counts as dead: that fails the barrier, unless it was opened with
+--when-dead wait (or shrink).`;
+
 function addArrivals(barrier: Command, setExit: SetExit): void {
   withArrival(barrier.command("init"))
     .addOption(kindOption().default("count"))
     .description("open a barrier: a count for so many waits, a quorum, a roster; and go on")
+    .addHelpText("after", deathHelp)
     .argument("<barrier>", "its name")
     .argument("[count]", "how many waits of others; of a quorum also 50%")
     .option("--wait", "of a count: wait with them", false)
@@ -207,6 +214,7 @@ function addArrivals(barrier: Command, setExit: SetExit): void {
   withArrival(barrier.command("wait"))
     .addOption(kindOption())
     .description("arrive at a barrier and wait for the others")
+    .addHelpText("after", deathHelp)
     .argument("<barrier>", "its name")
     .option("--target <n>", "of a state: how many signals to wait for", number)
     .option("--signal", "of a state: signal, too", false)
