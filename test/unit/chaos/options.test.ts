@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Goal: who asks `npm run chaos` for help, or mistypes an option, is told what there is. Method: its
-// reader of options, and the text of its help.
+// Goal: who asks `npm run chaos` for help, or mistypes an option, is told what there is. Method:
+// its reader of options, and the text of its help.
 import { expect, it } from "vitest";
 import { faultNames } from "../../../chaos/faults.ts";
 import { help, parseOptions } from "../../../chaos/options.ts";
