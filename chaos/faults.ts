@@ -67,8 +67,7 @@ export const faultTexts: Readonly<Record<FaultName, string>> = {
   "cut-leader": "the link of the NATS server that leads the log is down",
   "lose-majority": "`kill -9` of two of three NATS servers, started again",
   "restart-brokers": "`kill -9` of all NATS servers, started again",
-  "disk-full":
-    "the disk under the store of a NATS server is full; it is killed and started again after it",
+  "disk-full": "the disk of a NATS server's store is full, then it is killed and started again",
   "stop-client": "SIGSTOP of a process with clients, or of that with the agents of all nodes",
   "kill-client": "`kill -9` of a process with clients of lanes of their own, started again",
   "kill-scheduler": "`kill -9` of the scheduler of events, started again",

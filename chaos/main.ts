@@ -7,7 +7,7 @@ import { once } from "node:events";
 import { cpSync, existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type ChaosOptions, parseOptions, usage } from "./options.ts";
+import { type ChaosOptions, help, parseOptions } from "./options.ts";
 
 const root = join(import.meta.dirname, "..");
 
@@ -35,8 +35,8 @@ async function run(options: ChaosOptions): Promise<number> {
   }
 }
 
-if (process.argv[2] === "--help") {
-  process.stdout.write(usage);
+if (process.argv.includes("--help")) {
+  process.stdout.write(help);
   process.exit(0);
 }
 let options: ChaosOptions;
@@ -45,7 +45,8 @@ try {
   const program = join(options.dist, "programs/muster.js");
   if (!existsSync(program)) throw new Error(`${program} is not there; run 'npm run build'`);
 } catch (error) {
-  process.stderr.write(`chaos: ${error instanceof Error ? error.message : error}\n${usage}`);
+  process.stderr.write(`chaos: ${error instanceof Error ? error.message : error}\n`);
+  process.stderr.write("(npm run chaos -- --help shows the options)\n");
   process.exit(64);
 }
 process.exitCode = await run(options);

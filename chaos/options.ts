@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What `npm run chaos` may be told, its defaults, and what is wrong with it.
 import { resolve } from "node:path";
-import { bareFaults, type FaultName, faultNames, standardFaults } from "./faults.ts";
+import { bareFaults, type FaultName, faultNames, faultTexts, standardFaults } from "./faults.ts";
 
 export interface ChaosOptions {
   /** For how long faults are injected, seconds; the quiet end comes on top. */
@@ -24,13 +24,34 @@ export interface ChaosOptions {
   readonly isBare: boolean;
 }
 
-export const usage = `usage: npm run chaos -- [--minutes M] [--seed N] [--faults LIST] [--servers N]
-    [--lanes N] [--rate OPERATIONS-A-SECOND] [--report FILE] [--keep DIR] [--dist DIR] [--bare]
-faults: ${faultNames.join(", ")};
-    unless named, without those by which a broker is silent and comes back as it was (stop-leader,
-    cut-leader, stop-broker, cut-broker), after which NATS 2.9 loses entries by itself; 'all': with
-    them; none with --faults none
+/** What `--help` prints. */
+export const help = `usage: npm run chaos -- [OPTION VALUE]... [--bare]
+
+Loads a cluster of real Muster and NATS servers, kills, stops and cuts them by a seeded plan, and
+judges by what every client saw whether they kept their promises.
+
+  --minutes M    for how long faults are injected, before a quiet end (default: 3)
+  --seed N       fixes the plan of faults and the rounds of the load (default: 1)
+  --faults LIST  which, with commas between, or 'all' or 'none' (default: those without *)
+  --servers N    Muster servers, and parties of each barrier (default: 3); of NATS there are three
+  --lanes N      groups of parties that go from barrier to barrier (default: 24)
+  --rate N       operations a second that the load aims at (default: 800)
+  --report FILE  where the report goes (default: standard output)
+  --keep DIR     leaves histories, logs and the record of the run there (default: nothing is kept)
+  --dist DIR     the built program that is tried (default: dist, as npm run build makes it)
+  --bare         the brokers alone, with writers and readers of NATS' own client; unless named, all
+                 faults that meet brokers
+
+faults:
+${faultNames.map(describeFault).join("\n")}
+
+* A broker is silent and comes back as it was, after which NATS 2.9 loses entries by itself.
 `;
+
+function describeFault(name: FaultName): string {
+  const mark = standardFaults.includes(name) ? " " : "*";
+  return `  ${`${name} ${mark}`.padEnd(19)}${faultTexts[name].replaceAll("`", "")}`;
+}
 
 /** @throws Error with what is wrong. */
 export function parseOptions(words: readonly string[], root: string): ChaosOptions {
@@ -40,9 +61,10 @@ export function parseOptions(words: readonly string[], root: string): ChaosOptio
   const known = "minutes seed faults servers lanes rate report keep dist".split(" ");
   for (let index = 0; index < args.length; index += 2) {
     const [option = "", value] = [args[index], args[index + 1]];
-    if (!option.startsWith("--") || !known.includes(option.slice(2)) || value === undefined) {
-      throw new Error(`'${option}' is not one of the options, with a value behind it`);
+    if (!option.startsWith("--") || !known.includes(option.slice(2))) {
+      throw new Error(`there is no option '${option}'`);
     }
+    if (value === undefined) throw new Error(`${option} needs a value behind it`);
     const name = option.slice(2);
     const before = name === "faults" ? given.get(name) : undefined;
     given.set(name, before === undefined ? value : `${before},${value}`);

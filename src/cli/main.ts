@@ -4,6 +4,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { printable } from "../core/text.ts";
 import { networkLimits } from "../network/network-limits.ts";
+import { collect } from "./collect.ts";
 import { registerBossCommands } from "./commands/boss-commands.ts";
 import { registerCertCommands } from "./commands/cert-options.ts";
 import type { ConvertArguments } from "./commands/convert.ts";
@@ -18,12 +19,6 @@ import type { SimulateArguments } from "./commands/simulate-arguments.ts";
 import { endLingering } from "./end-lingering.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { CommandError, guardOutput, processIo } from "./io.ts";
-
-/** Options that may be given again; without a default, which the help would print as `[]`. */
-const collect = (value: string, previous: readonly string[] = []): readonly string[] => [
-  ...previous,
-  value,
-];
 
 function integer(min: number, max: number): (text: string) => number {
   return (text) => {
@@ -50,11 +45,11 @@ function buildProgram(setExit: (code: number) => void): Command {
     )
     .version("0.1.0")
     .exitOverride()
-    .showHelpAfterError("(muster COMMAND --help shows what it takes)")
     // Before the commands are added: they take it over.
     .configureOutput({
       outputError: (text, write) => write(printable(describeUsageError(text))),
     })
+    .addHelpText("beforeAll", ({ error, command }) => (error ? describeHelpless(command) : ""))
     .enablePositionalOptions();
   addRun(program, setExit);
   addParse(program, setExit);
@@ -67,7 +62,22 @@ function buildProgram(setExit: (code: number) => void): Command {
   registerLinkCommands(program, setExit);
   registerCertCommands(program, setExit);
   registerDoorCommands(program, setExit);
-  return program;
+  for (const command of program.commands) nameHelp(command, "muster");
+  return program.showHelpAfterError("(muster COMMAND --help shows what it takes)");
+}
+
+/** Behind an error of a command is how that command is explained. */
+function nameHelp(command: Command, above: string): void {
+  const path = `${above} ${command.name()}`;
+  command.showHelpAfterError(`(${path} --help shows what it takes)`);
+  for (const below of command.commands) nameHelp(below, path);
+}
+
+/** `muster help WORD` shows the help of all where WORD is no command: what it was asked for. */
+function describeHelpless({ args: [help, word], commands }: Command): string {
+  if (help !== "help" || word === undefined) return "";
+  if (commands.some((command) => command.name() === word)) return "";
+  return printable(`muster: unknown command '${word}'`);
 }
 
 /** An error of the command line, with the prefix of all others and what was probably meant. */
@@ -117,7 +127,7 @@ function addRun(program: Command, setExit: (code: number) => void): void {
       ).choices(["netem", "delay-node", "none"]),
     )
     .addOption(linkThreads())
-    .option("--on <hosts>", "other machines that nodes are on: [USER@]HOST[:N][=TYPE],...", collect)
+    .addOption(otherHosts())
     .option("--host-address <host=ip>", "IPv4 at which other hosts of --on reach one", collect)
     .option("--remote-shell <template>", "with --on: how to run commands there (ssh %u@%h)")
     .option("--remote-muster <command>", "with --on: muster there, in place of a copy of this one")
@@ -147,6 +157,12 @@ function addRun(program: Command, setExit: (code: number) => void): void {
         endLingering(processIo, () => status || Number(process.exitCode ?? 0));
       },
     );
+}
+
+function otherHosts(): Option {
+  const what = "other machines that nodes are on: [USER@]HOST[:N][=TYPE],...";
+  const first = "before it, once: npm run build:single, which makes what is copied to them";
+  return new Option("--on <hosts>", `${what} (${first})`).argParser(collect);
 }
 
 function linkThreads(): Option {

@@ -52,6 +52,19 @@ test("an experiment is brought up on a machine that has joined, and ends with it
     1,
     "muster: a machine has joined as far; choose another name\n",
   ]);
+  // One that is good for something else is told what makes another one, whole.
+  const driver = await run("muster", [
+    ...["token", "create", "--role", "driver", "--all-scopes", "--state", state, "--json"],
+  ]);
+  const { token: lesser } = JSON.parse(driver.stdout) as { readonly token: string };
+  const refused = await run("muster", argv, { env: { MUSTER_TOKEN: lesser } });
+  expect([refused.code, refused.stderr]).toEqual([
+    1,
+    "muster: a token of role driver may not do this (administer); " +
+      "make one that may with: muster token create --role admin --all-scopes\n",
+  ]);
+  const nobody = await run("muster", argv, { env: { MUSTER_TOKEN: "" } });
+  expect(nobody.stderr).toMatch(/^muster: no token was given, /);
   const stranger = await run("muster", argv, { env: { MUSTER_TOKEN: "mst_1_wrong" } });
   expect(stranger.code).toBe(1);
   expect(stranger.stderr).toContain("muster token create (here: in MUSTER_TOKEN)\n");
@@ -97,6 +110,7 @@ test("nobody joins without a token, also where none is asked for (E1)", async ()
   const joining = await run("muster", ["node", "join", "far", "--server", url]);
   expect([joining.code, joining.stderr]).toEqual([
     1,
-    expect.stringMatching(/^muster: a token of role driver may not do this \(administer\); /),
+    "muster: no token was given, and joining takes one of role admin; make one on the server with " +
+      "muster token create --role admin --all-scopes, and set MUSTER_TOKEN to it here\n",
   ]);
 });

@@ -62,6 +62,10 @@ test("`npm start` shows the quick start and leaves its results below results/", 
   const { code, stdout } = await shell(scripts.scripts["start"] ?? "", { cwd: folder });
   expect(stdout).toContain("2 barriers crossed");
   expect(code).toBe(0);
+  // What comes next in the README.
+  const [, next = ""] = /\nnext {5}(.*)\n$/.exec(stdout) ?? [];
+  expect(next).toMatch(/^npm start -- run examples\//);
+  expect(readme).toContain(`\`${next}\``);
   const [results = ""] = readdirSync(join(folder, "results"));
   expect(readResult(join(folder, "results", results)).outcome).toBe("passed");
 });

@@ -150,6 +150,9 @@ describe("a command line that is wrong is 64", () => {
     [["run", "x.ns", "--limit", "edgesMax=0"], "a positive whole number"],
     [["run", "x.ns", "--nodes", "cloud"], "Allowed choices are process, netns."],
     [["run", "x.ns", "y.ns"], "too many arguments"],
+    [["barrier", "wiat"], "(muster barrier --help shows what it takes)"],
+    [["barrier", "wait"], "(muster barrier wait --help shows what it takes)"],
+    [["rnu"], "(muster COMMAND --help shows what it takes)"],
   ])("%j", async (argv, message) => {
     const { code, stdout, stderr } = await run("muster", argv);
     expect(code).toBe(64);
@@ -159,11 +162,30 @@ describe("a command line that is wrong is 64", () => {
     expect(stderr.trimEnd().split("\n").length).toBeLessThanOrEqual(3);
   });
 
+  test.each([[["help", "nothing"]], [["barrier", "help", "nothing"]]])("%j", async (argv) => {
+    const { code, stdout, stderr } = await run("muster", argv);
+    expect([code, stdout]).toEqual([64, ""]);
+    expect(stderr).toMatch(/^muster: unknown command 'nothing'\nUsage: /);
+  });
+
   test("and the help shows no default that is not one", async () => {
     const { code, stdout } = await run("muster", ["run", "--help"]);
     expect(code).toBe(0);
     expect(stdout.replaceAll(/\s+/g, " ")).toContain("after time 0 (default: no limit)");
-    expect(stdout).not.toContain("[]");
+    for (const command of ["run", "up", "modify", "barrier init", "cert issue"]) {
+      const help = await run("muster", [...command.split(" "), "--help"]);
+      expect([help.code, help.stderr]).toEqual([0, ""]);
+      expect(help.stdout, command).not.toContain("[]");
+    }
+  });
+
+  test.each([
+    ["run", "npm run build:single"],
+    ["barrier init", "unless it was opened with --when-dead wait"],
+    ["barrier wait", "unless it was opened with --when-dead wait"],
+  ])("and the help of %s says what has to be known before", async (command, text) => {
+    const { code, stdout } = await run("muster", [...command.split(" "), "--help"]);
+    expect([code, stdout.replaceAll(/\s+/g, " ")]).toEqual([0, expect.stringContaining(text)]);
   });
 
   test("a limit that is reached says so and how to raise it", async () => {

@@ -127,7 +127,7 @@ describe("muster serve, with both buses in one process", () => {
     [["--role", "ops", "--listen", "boss-events"], "belongs to --role boss"],
     [["--role", "boss", "--listen", "events"], "belongs to --role ops"],
     [["--listen", "boss-events=0.0.0.0:0"], "or add ,beyond-loopback"],
-    [["--listen", "events=0.0.0.0:0,beyond-loopback"], "what is beyond-loopback?"],
+    [["--listen", "events=0.0.0.0:0,beyond-loopback"], "there is no setting 'beyond-loopback'"],
     [["--redirect-events", "192.0.2.1:2917"], "give ADDRESS:PORT=HOST:PORT"],
     [["--redirect-events", "boss:2917=ops:2917"], "an address of this machine"],
     [["--redirect-events", "192.0.2.1:70000=ops"], "give ADDRESS:PORT=HOST:PORT"],

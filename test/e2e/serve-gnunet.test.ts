@@ -97,7 +97,7 @@ describe("muster serve --listen gnunet", () => {
   it.each([
     [["--listen", "gnunet=nowhere:1"], 64, "nowhere is neither an address of this machine nor"],
     [["--listen", "gnunet=99999"], 64, "there is no port 99999"],
-    [["--listen", "gnunet-barrier=2103,colour=red"], 64, "what is colour=red?"],
+    [["--listen", "gnunet-barrier=2103,colour=red"], 64, "there is no setting 'colour'"],
     [["--listen", "gnunet=/missing/t.sock"], 73, "the directory of /missing/t.sock is not there"],
     [["--gnunet-peers", "2"], 64, "add --listen gnunet"],
     [["--listen", "gnunet", "--allow", "gnunet-barrier=10.0.0.0/8"], 64, "there is no such door"],

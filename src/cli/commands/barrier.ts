@@ -316,7 +316,12 @@ function describeParties(parties: MusterError["parties"]): readonly string[] {
         ];
   return [
     ...line("there", arrived, "for"),
-    ...line("missing", missing, "expected for"),
+    ...missing.filter(isOpener).map(({ forMs }) => `  nobody has opened it in ${inSeconds(forMs)}`),
+    ...line(
+      "missing",
+      missing.filter((one) => !isOpener(one)),
+      "expected for",
+    ),
     ...line("dead", dead, "for"),
   ].map(harmless);
 }
@@ -324,5 +329,14 @@ function describeParties(parties: MusterError["parties"]): readonly string[] {
 function describeParty({ name, group, forMs, reason }: PartyFacts, how: string): string {
   const whole = group === undefined ? name : `${name} of ${group}`;
   const why = reason === undefined ? "" : ` (${reason})`;
-  return `${whole}${why} ${how} ${(forMs / 1000).toFixed(1)} s`;
+  return `${whole}${why} ${how} ${inSeconds(forMs)}`;
+}
+
+/** At a count that nobody has initialised it is no party that is missing. */
+function isOpener({ name }: PartyFacts): boolean {
+  return name.startsWith("somebody to open it for ");
+}
+
+function inSeconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`;
 }

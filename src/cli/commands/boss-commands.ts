@@ -3,6 +3,7 @@
 // modify, project, prune. Each command's code is loaded only when it is called.
 import { Argument, type Command, InvalidArgumentError, Option } from "commander";
 import type { Trust } from "../../boss/index.ts";
+import { collect } from "../collect.ts";
 import { processIo, withJsonFailure } from "../io.ts";
 import type { DownArguments } from "./down.ts";
 import type { LogsArguments } from "./logs.ts";
@@ -40,7 +41,7 @@ function addUp(program: Command, setExit: SetExit): void {
     .option(...stateOption)
     .option("--pid <name>", "project name")
     .option("--eid <name>", "experiment name (default: the file's name)")
-    .option("--set <name=value>", "set a variable first, e.g. 'opt(SIZE)=5'", collect, [])
+    .option("--set <name=value>", "set a variable first, e.g. 'opt(SIZE)=5'", collect)
     .option("--seed <n>", "fixes every random choice", seed)
     .option("--duration <s>", "swap it out this many seconds after time 0; 0: never", seconds, 0)
     .option(
@@ -61,18 +62,16 @@ function addUp(program: Command, setExit: SetExit): void {
         "what nodes are: netns has a network of its own (default: netns for a file with links)",
       ).choices(["process", "netns"]),
     )
-    .option(
-      "--host-address <host=ip>",
-      "IPv4 at which other machines of --on reach one",
-      collect,
-      [],
-    )
+    .option("--host-address <host=ip>", "IPv4 at which other machines of --on reach one", collect)
     .option("--json", "print what was started as JSON", false)
-    .action(async (file: string, options: Omit<UpArguments, "file">) => {
+    .action(async (file: string, options: UpOptions) => {
       const { upCommand } = await import("./up.ts");
-      setExit(await upCommand({ file, ...options }, processIo));
+      setExit(await upCommand({ file, set: [], hostAddress: [], ...options }, processIo));
     });
 }
+
+/** Those that may be given again are absent unless they are. */
+type UpOptions = Omit<UpArguments, "file" | "set" | "hostAddress"> & Partial<UpArguments>;
 
 function addDown(program: Command, setExit: SetExit): void {
   program
@@ -125,13 +124,15 @@ function addModify(program: Command, setExit: SetExit): void {
     .argument("<id>", "pid/eid, or eid where only one project has it")
     .argument("<file>", "the experiment file as it is to be")
     .option(...stateOption)
-    .option("--set <name=value>", "set a variable first, besides those of up", collect, [])
+    .option("--set <name=value>", "set a variable first, besides those of up", collect)
     .option("--json", "print what was changed as JSON", false)
-    .action(async (id: string, file: string, options: Omit<ModifyArguments, "id" | "file">) => {
+    .action(async (id: string, file: string, options: ModifyOptions) => {
       const { modifyCommand } = await import("./modify.ts");
-      setExit(await modifyCommand({ id, file, ...options }, processIo));
+      setExit(await modifyCommand({ id, file, set: [], ...options }, processIo));
     });
 }
+
+type ModifyOptions = Omit<ModifyArguments, "id" | "file" | "set"> & Partial<ModifyArguments>;
 
 function addProject(program: Command, setExit: SetExit): void {
   const project = program
@@ -199,10 +200,6 @@ function addPrune(program: Command, setExit: SetExit): void {
       const work = () => pruneCommand(options, processIo);
       setExit(await withJsonFailure(processIo, options.json, work));
     });
-}
-
-function collect(value: string, previous: readonly string[]): readonly string[] {
-  return [...previous, value];
 }
 
 function linktestLevel(text: string): number {

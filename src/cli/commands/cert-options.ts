@@ -3,6 +3,7 @@
 import { Argument, type Command, InvalidArgumentError, Option } from "commander";
 import { daysMax } from "../../pki/limits.ts";
 import { subjectKinds } from "../../pki/subject.ts";
+import { collect } from "../collect.ts";
 import { processIo } from "../io.ts";
 import type { CertInitArguments, CertIssueArguments } from "./cert.ts";
 
@@ -43,7 +44,7 @@ export function registerCertCommands(program: Command, setExit: SetExit): void {
     .argument("<name>", "host name or address of a server, id of a node, login of a user")
     .option(...dirOption)
     .option(...stateOption)
-    .option("--san <name>", "a further host name or address; again for more", collect, [])
+    .option("--san <name>", "a further host name or address; again for more", collect)
     .option("--days <n>", "how long it is valid, at most as long as the authority", days, 365)
     .option("--force", "write over files that are there", false)
     .option("--json", "print what was made as JSON", false)
@@ -51,16 +52,12 @@ export function registerCertCommands(program: Command, setExit: SetExit): void {
       async (
         kind: CertIssueArguments["kind"],
         name: string,
-        options: Omit<CertIssueArguments, "kind" | "name">,
+        options: Omit<CertIssueArguments, "kind" | "name" | "san"> & Partial<CertIssueArguments>,
       ) => {
         const { certIssueCommand } = await import("./cert.ts");
-        setExit(await certIssueCommand({ kind, name, ...options }, processIo));
+        setExit(await certIssueCommand({ kind, name, san: [], ...options }, processIo));
       },
     );
-}
-
-function collect(value: string, previous: readonly string[]): readonly string[] {
-  return [...previous, value];
 }
 
 function days(text: string): number {

@@ -4,6 +4,7 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { BarrierKind } from "../../core/effect.ts";
 import { roles } from "../../wire/link/roles.ts";
+import { collect } from "../collect.ts";
 import { processIo } from "../io.ts";
 import type { BackupArguments } from "./backup.ts";
 import type {
@@ -185,26 +186,35 @@ function offset(text: string): number | "last" {
   return text === "last" ? text : number(text);
 }
 
+/** Each command is a session, which ends with it, and its member with that. */
+const deathHelp = `
+A member of a roster whose command ends before the barrier is through, as by
+--timeout, counts as dead: that fails the barrier, unless it was opened with
+--when-dead wait (or shrink).`;
+
 function addArrivals(barrier: Command, setExit: SetExit): void {
   withArrival(barrier.command("init"))
     .addOption(kindOption().default("count"))
     .description("open a barrier: a count for so many waits, a quorum, a roster; and go on")
+    .addHelpText("after", deathHelp)
     .argument("<barrier>", "its name")
     .argument("[count]", "how many waits of others; of a quorum also 50%")
     .option("--wait", "of a count: wait with them", false)
-    .option("--member <name>", "of a roster: who is expected, once for each", collect, [])
-    .option("--at <controller=name>", "one who comes to a controller below, /east=n1", collect, [])
+    .option("--member <name>", "of a roster: who is expected, once for each", collect)
+    .option("--at <controller=name>", "one who comes to a controller below, /east=n1", collect)
     .option("--phases <n>", "of a roster: how often all meet, 0 for without end", number, 1)
     .addOption(ruleOption("--when-dead <rule>", ["fail", "shrink", "wait"]))
     .addOption(ruleOption("--when-late <rule>", ["refuse", "pass", "next"]))
     .action(async (name: string, count: string | undefined, options: InitOptions) => {
       const { barrierInitCommand } = await import("./barrier.ts");
       const what = count === undefined ? {} : { count };
-      setExit(await barrierInitCommand({ barrier: name, ...what, ...options }, processIo));
+      const argv = { barrier: name, member: [], ...what, ...options };
+      setExit(await barrierInitCommand(argv, processIo));
     });
   withArrival(barrier.command("wait"))
     .addOption(kindOption())
     .description("arrive at a barrier and wait for the others")
+    .addHelpText("after", deathHelp)
     .argument("<barrier>", "its name")
     .option("--target <n>", "of a state: how many signals to wait for", number)
     .option("--signal", "of a state: signal, too", false)
@@ -215,7 +225,7 @@ function addArrivals(barrier: Command, setExit: SetExit): void {
     });
 }
 
-type InitOptions = Omit<InitArguments, "barrier" | "count">;
+type InitOptions = Omit<InitArguments, "barrier" | "count" | "member"> & Partial<InitArguments>;
 type FailOptions = Omit<FailArguments, "barrier" | "reason">;
 
 function kindOption(): Option {
@@ -224,10 +234,6 @@ function kindOption(): Option {
 
 function ruleOption(flags: string, choices: readonly [string, ...string[]]): Option {
   return new Option(flags, "of a roster").choices(choices).default(choices[0]);
-}
-
-function collect(value: string, before: readonly string[]): readonly string[] {
-  return [...before, value];
 }
 
 function withArrival(command: Command): Command {

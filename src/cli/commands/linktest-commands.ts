@@ -2,14 +2,10 @@
 // Names `muster linktest` and its options. What is tested is an experiment that is up, or the links
 // of a file, brought up for this alone.
 import { type Command, InvalidArgumentError } from "commander";
+import { collect } from "../collect.ts";
 import { processIo, withJsonFailure } from "../io.ts";
 import { addPlace, type PlaceOptions } from "./event-commands.ts";
 import type { LinktestArguments } from "./linktest.ts";
-
-const collect = (value: string, previous: readonly string[] = []): readonly string[] => [
-  ...previous,
-  value,
-];
 
 function level(text: string): number {
   if (/^[1-4]$/.test(text)) return Number(text);

@@ -39,8 +39,10 @@ const handshakeMs = 15_000;
 const silenceMs = 90_000;
 /** For a server to take leave. */
 const leaveMs = 2_000;
-/** No token that is good. */
-const unauthorized = 4_401;
+/** No token that is good, and one that may not do this. */
+const [unauthorized, forbidden] = [4_401, 4_403];
+/** What makes a token that lets a machine join. */
+const tokenCommand = "muster token create --role admin --all-scopes";
 
 /** @returns the exit status, when it was told to end. @throws CommandError */
 export async function nodeJoinCommand(argv: JoinArguments, io: CommandIo): Promise<number> {
@@ -185,10 +187,20 @@ function joinOnce(
       cancel();
       interrupt.removeEventListener("abort", leave);
       const said = reason.toString() || "the server has gone";
-      const why = code === unauthorized ? `${said} (here: in MUSTER_TOKEN)` : said;
-      resolve({ why: failure ?? why, code });
+      resolve({ why: failure ?? describeRefusal(code, said), code });
     });
   });
+}
+
+/** What the door says is for all clients; a machine lacks one kind of token. */
+function describeRefusal(code: number, said: string): string {
+  const isForAdmin = code === forbidden && / \(administer\); /.test(said);
+  if (tokenOf() === "" && (isForAdmin || code === unauthorized)) {
+    const how = `make one on the server with ${tokenCommand}, and set MUSTER_TOKEN to it here`;
+    return `no token was given, and joining takes one of role admin; ${how}`;
+  }
+  const whole = isForAdmin ? said.replace(/muster token create$/, tokenCommand) : said;
+  return code === unauthorized ? `${whole} (here: in MUSTER_TOKEN)` : whole;
 }
 
 function dial({ url, tls: { ca, certificate, key } }: Callee): WebSocket {

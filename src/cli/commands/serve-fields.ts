@@ -37,6 +37,11 @@ export const keepMax = 999_999_999_999_999;
 
 export const serverNamePattern = "^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$";
 
+const serverName = {
+  ...({ kind: "text", what: "a name of 1 to 63 letters, digits, ., _ and -" } as const),
+  pattern: serverNamePattern,
+};
+
 export const serveType: RecordType = {
   kind: "record",
   name: "serve",
@@ -45,7 +50,7 @@ export const serveType: RecordType = {
   fields: {
     state: { type: file, about: "Where the experiments are kept" },
     name: {
-      type: { kind: "text", what: "a name", pattern: serverNamePattern },
+      type: serverName,
       about: "What this server calls itself",
     },
     role: {
@@ -80,7 +85,7 @@ export const serveType: RecordType = {
       about: "Peers of a GNUnet controller besides those that drivers register",
     },
     controller: {
-      type: { kind: "text", what: "a name", pattern: serverNamePattern },
+      type: serverName,
       about: "What this controller is called in a tree; the same for all servers of its log",
     },
     "controllers-key": {

@@ -6,6 +6,7 @@ import { eventPorts } from "../../client/event-address.ts";
 import { defaultHttpPort } from "../../edges/http/index.ts";
 import { defaultPort as defaultXmlRpcPort } from "../../edges/xmlrpc/index.ts";
 import type { Endpoint } from "../../events/forwarder.ts";
+import { closest } from "../../experiment/index.ts";
 import { defaultPort as defaultSyncPort } from "../../wire/emulab-sync/index.ts";
 import { isLoopbackAddress, type Network } from "../../wire/networks.ts";
 import { defaultPort as defaultTestgroundPort } from "../../wire/testground/index.ts";
@@ -65,13 +66,15 @@ export function parseListen(text: string): Listen {
   const [place = "", ...settings] = text.split(",");
   const [edge = "", address = ""] = place.split("=", 2);
   if (!isEdge(edge)) {
-    const others = ["gnunet", "gnunet-barrier", "controllers"];
-    const names = [...Object.keys(doorFacts), ...others].join(", ");
+    const names = [...Object.keys(doorFacts), "gnunet", "gnunet-barrier", "controllers"];
+    const near = closest(edge, names);
+    const meant = near === undefined ? "" : `, did you mean ${near}?`;
     const isPlace = /^(?:[\d.:]|\[|localhost$)/.test(place);
     const why = isPlace
       ? `it is not said which door; give DOOR=ADDRESS:PORT, such as http=${withPort(place)}`
-      : "there is no such door";
-    throw new CommandError(exitCodes.usage, `--listen ${text}: ${why}; the doors are ${names}`);
+      : `there is no such door${meant}`;
+    const message = `--listen ${text}: ${why}; the doors are ${names.join(", ")}`;
+    throw new CommandError(exitCodes.usage, message);
   }
   const { port: usualPort, settings: known } = doorFacts[edge];
   const wrong = (why: string): CommandError => {

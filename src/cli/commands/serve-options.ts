@@ -3,17 +3,13 @@
 // was, so that a configuration file can say it (serve-config.ts).
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { shardsMax } from "../../core/shard.ts";
+import { collect } from "../collect.ts";
 import { endLingering } from "../end-lingering.ts";
 import { processIo } from "../io.ts";
 import type { ServeArguments } from "./serve.ts";
 import { gnunetPeersMax } from "./serve-fields.ts";
 
 type SetExit = (code: number) => void;
-
-const collect = (value: string, previous: readonly string[] = []): readonly string[] => [
-  ...previous,
-  value,
-];
 
 export function addServe(
   program: Command,

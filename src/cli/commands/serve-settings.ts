@@ -2,6 +2,7 @@
 // What may be said behind an address of `--listen`: `,scope=NAME`, `,allow=NETWORK`, `,tls`,
 // `,client-certs`, `,beyond-loopback`; the same words for all doors.
 import { defaultScope } from "../../edges/http/index.ts";
+import { closest } from "../../experiment/index.ts";
 import { type Network, parseNetwork } from "../../wire/networks.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError } from "../io.ts";
@@ -34,7 +35,7 @@ export function readSettings(
   for (const setting of settings) {
     const [name = "", ...values] = setting.split("=");
     const found = known.find((one) => one === name);
-    if (found === undefined) throw wrong(`what is ${setting}?`);
+    if (found === undefined) throw wrong(noSetting(name, known));
     said.set(found, [...(said.get(found) ?? []), values.join("=")]);
   }
   const [scope = defaultScope, second] = said.get("scope") ?? [];
@@ -49,6 +50,12 @@ export function readSettings(
     ...{ scope, networks, tls: has("tls"), clientCerts: has("client-certs") },
     beyondLoopback: has("beyond-loopback"),
   };
+}
+
+function noSetting(name: string, known: readonly Setting[]): string {
+  const near = closest(name, known);
+  const meant = near === undefined ? "" : `, did you mean ${near}?`;
+  return `there is no setting '${name}'${meant}; there are: ${known.join(", ")}`;
 }
 
 /** `NETWORK,NETWORK` of `--allow DOOR=`. @throws CommandError */

@@ -73,7 +73,7 @@ export function formatDetails(details: ExperimentDetails, nowMs: number): string
   const who = swapper === null ? "" : `, swapped in by ${swapper}`;
   const [nodes = "", programs = ""] = live === null ? [] : describeLive(live);
   return lines([
-    `${experiment} is ${state}, since ${ago(sinceMs, nowMs)}${who}`,
+    `${experiment} is ${state} for ${lasting(sinceMs, nowMs)}${who}`,
     ...formatTable([
       ["  file", file],
       ...(live === null ? [] : [["  nodes up", nodes]]),
@@ -140,6 +140,12 @@ function describeEntry({ atMs, from, to, user, note }: HistoryEntry): string[] {
 
 function ago(sinceMs: number, nowMs: number): string {
   return `${formatDuration(Math.max(0, nowMs - sinceMs) * 1_000)} ago`;
+}
+
+/** Nobody reads thousandths of seconds here. */
+function lasting(sinceMs: number, nowMs: number): string {
+  const ms = Math.max(0, nowMs - sinceMs);
+  return ms < 9_950 ? `${(ms / 1_000).toFixed(1)} s` : formatDuration(ms * 1_000);
 }
 
 function instant(ms: number): string {

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
 // Why somebody who is missing at a barrier could not come, as far as the record of a run knows:
-// the programs of the node had ended, or the node waited at another barrier. Pure.
+// the programs of the node had ended, it has none, or the node waited at another barrier. Pure.
 import type { ResultBarrier, ResultProgram, RunResult } from "./result-model.ts";
 import { formatInstant, nodesNamed } from "./words.ts";
 
 /** What there is to know it from. */
-export type Known = Pick<RunResult, "programs" | "barriers">;
+export type Known = Pick<RunResult, "programs" | "barriers"> & Partial<Planned>;
+
+/** Where there are nodes and programs besides those that were seen. */
+type Planned = Pick<RunResult, "nodes" | "programsNotStarted">;
 
 /** Nodes explained per barrier; a hundred reasons help nobody. */
 const explainedMax = 3;
@@ -18,6 +21,7 @@ export function describeAbsence(barrier: ResultBarrier, known: Known): string {
   const nodes = new Set([
     ...known.programs.map(({ node }) => node),
     ...known.barriers.flatMap(({ participants }) => participants.map(({ node }) => node)),
+    ...(known.nodes ?? []).map(({ name }) => name),
   ]);
   const missing = new Set(
     barrier.missing.flatMap((sentence) => nodesNamed(sentence, (name) => nodes.has(name))),
@@ -31,8 +35,21 @@ export function describeAbsence(barrier: ResultBarrier, known: Known): string {
     const isAlone = missing.size === 1 && barrier.missing.length === 1;
     const subject = isAlone ? "" : elsewhere === undefined ? `${node}: ` : `${node} `;
     if (why !== undefined) found.push(subject + why);
+    else if (hasNoProgram(node, known)) found.push(noProgramOn(node));
   }
   return found.join("; ");
+}
+
+/** That the experiment has none there, not only that none was started. */
+export function hasNoProgram(node: string, known: Known): boolean {
+  const { nodes = [], programs, programsNotStarted = [] } = known;
+  const isThere = (one: { readonly node: string }): boolean => one.node === node;
+  if (programs.some(isThere) || programsNotStarted.some(isThere)) return false;
+  return nodes.some(({ name }) => name === node);
+}
+
+export function noProgramOn(node: string): string {
+  return `no program of the experiment is on ${node}`;
 }
 
 function waitsElsewhere(

@@ -2,6 +2,7 @@
 // The last words of a run on the terminal: the verdict, what crossed, what failed and why, where
 // the results are, what to do next. Pure; at most about thirty lines, whatever the size of the run.
 import { nearestNames } from "../../core/agenda/nearest-names.ts";
+import { hasNoProgram, noProgramOn } from "./absence.ts";
 import type { ResultBarrier, ResultEvent, ResultProgram, RunResult } from "./result-model.ts";
 import { shellHint } from "./shell-hint.ts";
 import { barrierPassed, barrierSentence, programEnding, programPassed } from "./verdict.ts";
@@ -275,6 +276,9 @@ function firstStep(result: RunResult): string {
   const missing = result.barriers.flatMap((barrier) => barrier.missing);
   const [node] = missing.flatMap((sentence) => nodesNamed(sentence, (name) => nodes.has(name)));
   if (node === undefined) return `see what the programs printed: ${result.out}/nodes/`;
+  if (hasNoProgram(node, result)) {
+    return `${noProgramOn(node)}: give it one that comes to the barrier, or expect fewer`;
+  }
   return `see why nobody came from ${node}: ${result.out}/${outputDirectory(node)}`;
 }
 

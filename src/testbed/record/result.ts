@@ -277,7 +277,9 @@ function assemble(
   const error = state.failure ?? ended?.error ?? (ended === null ? incomplete : null);
   const endedBy = ended?.endedBy ?? "failure";
   const instances = resultInstances(experiment, state.instances);
-  const reasons = verdictReasons({ error, endedBy, programs, barriers, instances, links });
+  const planned = { nodes: resultNodes(state), programsNotStarted: notStarted(state, programs) };
+  const seen = { programs, barriers, instances, links };
+  const reasons = verdictReasons({ error, endedBy, ...seen, ...planned });
   return {
     schema: 1,
     experiment: started?.experiment ?? `${experiment.pid}/${experiment.eid}`,
@@ -295,7 +297,7 @@ function assemble(
     seed: started?.seed ?? 0,
     backend: { nodes: "process", links: "none", shell: "", ...started?.backend },
     command: started?.command ?? null,
-    nodes: resultNodes(state),
+    nodes: planned.nodes,
     lost: started?.lost ?? [],
     messages: [...state.messages],
     messagesDropped: state.messagesDropped,
@@ -304,7 +306,7 @@ function assemble(
     barriers,
     events,
     programs,
-    programsNotStarted: notStarted(state, programs),
+    programsNotStarted: planned.programsNotStarted,
     links,
     modifications: state.modifications.map(resultModification),
     ...(experiment.testground === undefined ? {} : { instances }),

@@ -18,11 +18,9 @@ import type {
 } from "./result-model.ts";
 import { arrivedName, countedArrivals, joinParties } from "./words.ts";
 
-export interface VerdictInput {
+export interface VerdictInput extends Known {
   readonly error: { readonly code: string; readonly message: string } | null;
   readonly endedBy: EndedBy;
-  readonly programs: readonly ResultProgram[];
-  readonly barriers: readonly ResultBarrier[];
   readonly instances?: readonly ResultInstance[];
   readonly links?: readonly ResultLink[];
 }

@@ -40,9 +40,13 @@ it("says which nodes are on which machine, and how many programs are still to st
   } as unknown as ExperimentDetails;
   expect(formatDetails(details, 0).split("\n")).toEqual(
     expect.arrayContaining([
+      "p/e is active for 0.0 s, swapped in by ann",
       "  on west   a, c",
       "  on east   b",
       "  programs  0 running, 0 ended, 2 not started",
     ]),
   );
+  const headAt = (nowMs: number) => formatDetails(details, nowMs).split("\n", 1)[0];
+  expect(headAt(1_647)).toBe("p/e is active for 1.6 s, swapped in by ann");
+  expect(headAt(125_000)).toBe("p/e is active for 2 min 05 s, swapped in by ann");
 });

@@ -91,4 +91,16 @@ describe("muster barrier wait", () => {
       parties: { arrived: [{ name: "p" }], missing: [{ name: "1 more, anonymous" }], dead: [] },
     });
   });
+
+  it("B10 of a count says for how long nobody has opened it", async () => {
+    const { io, base } = await start();
+    const argv = { ...base, barrier: "c", kind: "count", signal: false, json: false } as const;
+    const wait = barrierWaitCommand({ ...argv, name: "p", error: 0, timeout: 0.05 }, io);
+    expect(await ending(wait)).toEqual([
+      124,
+      expect.stringMatching(
+        /^the wait at c timed out; missing: somebody to open it for 1\n {2}there: p for 0\.\d s\n {2}nobody has opened it in 0\.\d s$/,
+      ),
+    ]);
+  });
 });

@@ -157,6 +157,29 @@ it("accomplished() does not count who was stopped while waiting as expected", ()
   );
 });
 
+describe("a node without a program", () => {
+  const program = { name: "p", command: "x" };
+  const story = (...programs: readonly { readonly node: string }[]): Story =>
+    new Story()
+      .start(["a", "c"], { programs: programs.map((one) => ({ ...program, ...one })) })
+      .barrier(5_000_000, cut("go", ["a"], ["anonymous, from c"]))
+      .end(5_100_000);
+  const advice = (one: Story): string => JSON.stringify(renderSummary(resultOf(one)));
+  const none = "no program of the experiment is on c";
+
+  it("is told as the reason, in place of a directory where nothing is", () => {
+    expect(sentences(story())[0]).toMatch(new RegExp(`; missing: c \\(${none}\\)$`));
+    expect(advice(story())).toContain(`${none}: give it one that comes to the barrier`);
+    expect(advice(story())).not.toContain("see why nobody came");
+  });
+
+  it("is not one where the start of a program never came", () => {
+    const idle = story({ node: "c" });
+    expect(sentences(idle)[0]).toMatch(/; missing: c$/);
+    expect(advice(idle)).toContain("see why nobody came from c: ");
+  });
+});
+
 describe("the advice", () => {
   const hung = (opened: string, mistyped: string): string => {
     const story = new Story()

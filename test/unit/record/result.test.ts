@@ -256,7 +256,9 @@ describe("createResultBuilder()", () => {
     expect(result.reasons).toEqual([
       {
         code: "BARRIER",
-        message: "barrier ready was cancelled: 2 of 3 arrived (node0, node1); missing: node2",
+        message:
+          "barrier ready was cancelled: 2 of 3 arrived (node0, node1); missing: node2 " +
+          "(no program of the experiment is on node2)",
       },
     ]);
   });
