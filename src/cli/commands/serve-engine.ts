@@ -17,6 +17,7 @@ import type { SnapshotSource } from "../../host/host-options.ts";
 import { LogCare } from "../../host/log-care.ts";
 import type { Logger } from "../../host/logger.ts";
 import { Shards } from "../../host/shards.ts";
+import type { FollowerNews } from "../../host/snapshot-follower.ts";
 import { SnapshotKeeper } from "../../host/snapshot-keeper.ts";
 import { loadNewest } from "../../host/snapshot-text.ts";
 import { followInThread } from "../../host/thread-follower.ts";
@@ -68,7 +69,8 @@ async function openOnce(options: EngineOptions, at: string): Promise<Engine> {
   try {
     for (let index = 0; index < count; index += 1) {
       const shard = { index, count };
-      const opening = openLog(name, systemClock, placeOf(options.plan, shard));
+      const place = { ...placeOf(options.plan, shard), onMended: warnTo(options.logger) };
+      const opening = openLog(name, systemClock, place);
       const log = await sayIfSlow(opening, `${at}: ${whyWaiting}`, say);
       opened.push({ shard, log, closes: [() => log.close()], failed: Promise.withResolvers() });
     }
@@ -138,12 +140,13 @@ async function openHost(options: EngineOptions, parts: HostParts): Promise<Host>
   const { limits, told: toldLimits, snapshots: bounds } = plan.limits;
   const logger = shard.count === 1 ? options.logger : namedLogger(options.logger, shard);
   const place = placeOf(plan, shard);
-  const payloads = await openPayloads(plan.log, place);
+  const warnOnce = saidOnce(warnTo(logger));
+  const payloads = await openPayloads(plan.log, { ...place, onMended: warnTo(logger) });
   closes.push(() => payloads.close());
   const host = new Host({
     ...{ log, payloads, clock: systemClock, limits, toldLimits, logger, onAppended },
     onFailed: (error) => failed.resolve({ error, wasReplaced: host.wasReplaced }),
-    ...(isKeptLog(plan.log) ? { snapshots: snapshotSource(plan.log, place, logger) } : {}),
+    ...(isKeptLog(plan.log) ? { snapshots: snapshotSource(plan.log, place, warnOnce) } : {}),
     // Several servers may have it: each has a name and a life there.
     ...(isSharedLog(plan.log) ? { server: plan.name, build: describeMuster().trim() } : {}),
   });
@@ -164,7 +167,7 @@ async function openHost(options: EngineOptions, parts: HostParts): Promise<Host>
     const data = { log: plan.log, natsCreds, shard, limits: before, bounds };
     const keeper = new SnapshotKeeper({
       ...{ host, log, logger },
-      follow: (onNews) => followInThread(data, onNews),
+      follow: (onNews) => followInThread(data, withWarnings(onNews, warnOnce)),
     });
     closes.push(() => keeper.close());
     const care = new LogCare({
@@ -196,15 +199,35 @@ function namedLogger(logger: Logger, { index }: Shard): Logger {
   return { log: (level, line) => logger.log(level, `shard ${index}: ${line}`) };
 }
 
+function warnTo(logger: Logger): (message: string) => void {
+  return (message) => logger.log("warn", message);
+}
+
+/** Who serves and who makes snapshots both read the newest, and find the same. */
+function saidOnce(say: (message: string) => void): (message: string) => void {
+  const said = new Set<string>();
+  return (message) => {
+    if (said.has(message)) return;
+    said.add(message);
+    say(message);
+  };
+}
+
+function withWarnings(
+  onNews: (news: FollowerNews) => void,
+  warn: (message: string) => void,
+): (news: FollowerNews) => void {
+  return (news) => (news.kind === "warning" ? warn(news.message) : onNews(news));
+}
+
 /** Opened for each load: those in a file are for one at a time, which is who makes them. */
 function snapshotSource(
   log: string,
   place: ReturnType<typeof placeOf>,
-  logger: Logger,
+  warn: (message: string) => void,
 ): SnapshotSource {
   return {
     async load(into) {
-      const warn = (message: string): void => logger.log("warn", message);
       const snapshots = await openSnapshots(log, place, warn);
       try {
         await loadNewest(snapshots, into, warn);
