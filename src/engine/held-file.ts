@@ -182,6 +182,16 @@ export class NamedFile implements HeldFile {
   }
 }
 
+/** What `checkThere` has to say now. */
+export function findLost(file: HeldFile): string | undefined {
+  try {
+    file.checkThere();
+    return undefined;
+  } catch (error) {
+    return errorText(error);
+  }
+}
+
 /** That one server at a time has the file is seen to by this one beside it. */
 export function lockOf(file: string): string {
   return `${file}.lock`;

@@ -6,8 +6,8 @@
 // has a checksum, because SQLite has none of its pages: a byte of a row may change unseen.
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Entry, LogEntry } from "../core/command.ts";
-import type { HeldFile } from "./held-file.ts";
-import type { Log, LogClock, LogReader } from "./log.ts";
+import { findLost, type HeldFile } from "./held-file.ts";
+import type { Log, LogClock, LogExamined, LogReader } from "./log.ts";
 import { LogError } from "./log.ts";
 import { cutRows, followPollMs } from "./snapshot-limits.ts";
 import {
@@ -118,6 +118,12 @@ export class SqliteLog implements Log {
   trim(through: number): Promise<void> {
     this.#cutThrough = Math.max(this.#cutThrough, Math.min(through, this.#head));
     return Promise.resolve();
+  }
+
+  /** Also while nothing is appended the file is to have its names. */
+  examine(): Promise<LogExamined> {
+    // What is cut is cut by this log alone.
+    return Promise.resolve({ first: 1, remark: this.#closed ? undefined : findLost(this.#file) });
   }
 
   close(): Promise<void> {

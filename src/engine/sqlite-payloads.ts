@@ -4,7 +4,7 @@
 // scope deletes them by ranges.
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { PayloadRef } from "../core/command.ts";
-import type { HeldFile } from "./held-file.ts";
+import { findLost, type HeldFile } from "./held-file.ts";
 import { LogError } from "./log.ts";
 import { checkMessage, hashOf, type Payloads, type Place } from "./payloads.ts";
 import { blobOf, inTransaction, openSqliteFile, type SqliteFileOptions } from "./sqlite-file.ts";
@@ -96,6 +96,10 @@ export class SqlitePayloads implements Payloads {
       }
       remove.run(before + 1, Number.MAX_SAFE_INTEGER);
     });
+  }
+
+  examine(): string | undefined {
+    return this.#closed ? undefined : findLost(this.#file);
   }
 
   close(): Promise<void> {

@@ -93,7 +93,7 @@ function tell(list: BackupList, { json }: BackupArguments, io: CommandIo, line: 
 /** An empty name would be that of the current directory. @throws CommandError */
 function checkDirectory(directory: string): void {
   if (directory !== "") return;
-  throw new CommandError(exitCodes.usage, "the directory has no name; name one: muster backup DIR");
+  throw new CommandError(exitCodes.usage, "the directory of the backup has no name; give one");
 }
 
 /** @throws CommandError */

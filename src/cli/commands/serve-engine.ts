@@ -11,6 +11,7 @@ import {
   openPayloads,
   openSnapshots,
 } from "../../engine/open-log.ts";
+import type { Payloads } from "../../engine/payloads.ts";
 import { systemClock } from "../../host/clock.ts";
 import { Host } from "../../host/host.ts";
 import type { SnapshotSource } from "../../host/host-options.ts";
@@ -140,13 +141,13 @@ async function openHost(options: EngineOptions, parts: HostParts): Promise<Host>
   const { limits, told: toldLimits, snapshots: bounds } = plan.limits;
   const logger = shard.count === 1 ? options.logger : namedLogger(options.logger, shard);
   const place = placeOf(plan, shard);
-  const warnOnce = saidOnce(warnTo(logger));
+  const found = withoutEcho(warnTo(logger));
   const payloads = await openPayloads(plan.log, { ...place, onMended: warnTo(logger) });
   closes.push(() => payloads.close());
   const host = new Host({
     ...{ log, payloads, clock: systemClock, limits, toldLimits, logger, onAppended },
     onFailed: (error) => failed.resolve({ error, wasReplaced: host.wasReplaced }),
-    ...(isKeptLog(plan.log) ? { snapshots: snapshotSource(plan.log, place, warnOnce) } : {}),
+    ...(isKeptLog(plan.log) ? { snapshots: snapshotSource(plan.log, place, found.warn) } : {}),
     // Several servers may have it: each has a name and a life there.
     ...(isSharedLog(plan.log) ? { server: plan.name, build: describeMuster().trim() } : {}),
   });
@@ -167,11 +168,11 @@ async function openHost(options: EngineOptions, parts: HostParts): Promise<Host>
     const data = { log: plan.log, natsCreds, shard, limits: before, bounds };
     const keeper = new SnapshotKeeper({
       ...{ host, log, logger },
-      follow: (onNews) => followInThread(data, withWarnings(onNews, warnOnce)),
+      follow: (onNews) => followInThread(data, found.heard(onNews)),
     });
     closes.push(() => keeper.close());
     const care = new LogCare({
-      ...{ log, clock: systemClock, logger },
+      ...{ log: examinedWith(log, payloads), clock: systemClock, logger },
       newestSnapshot: () => newestSnapshot(plan.log, place),
       namedMessages: () => host.namedMessages(),
       onLook: (objection) => {
@@ -181,6 +182,19 @@ async function openHost(options: EngineOptions, parts: HostParts): Promise<Host>
     closes.push(async () => care.close());
   }
   return host;
+}
+
+/** What lies beside a log in a file is looked at with it. */
+function examinedWith(log: Log, payloads: Payloads): Pick<Log, "examine"> {
+  const { examine } = payloads;
+  if (examine === undefined || log.examine === undefined) return log;
+  return {
+    async examine() {
+      const beside = examine.call(payloads);
+      const examined = await log.examine?.();
+      return { first: 1, ...examined, remark: examined?.remark ?? beside };
+    },
+  };
 }
 
 /** The entry that it is behind, 0 when there is none. @throws LogError */
@@ -203,21 +217,20 @@ function warnTo(logger: Logger): (message: string) => void {
   return (message) => logger.log("warn", message);
 }
 
-/** Who serves and who makes snapshots both read the newest, and find the same. */
-function saidOnce(say: (message: string) => void): (message: string) => void {
+/** Who serves and who makes snapshots both read the newest, and find the same: it is said once. */
+function withoutEcho(warn: (message: string) => void) {
   const said = new Set<string>();
-  return (message) => {
-    if (said.has(message)) return;
-    said.add(message);
-    say(message);
+  return {
+    warn(message: string): void {
+      said.add(message);
+      warn(message);
+    },
+    heard(onNews: (news: FollowerNews) => void): (news: FollowerNews) => void {
+      return (news) => {
+        if (news.kind !== "warning" || !said.delete(news.message)) onNews(news);
+      };
+    },
   };
-}
-
-function withWarnings(
-  onNews: (news: FollowerNews) => void,
-  warn: (message: string) => void,
-): (news: FollowerNews) => void {
-  return (news) => (news.kind === "warning" ? warn(news.message) : onNews(news));
 }
 
 /** Opened for each load: those in a file are for one at a time, which is who makes them. */

@@ -71,6 +71,12 @@ async function headOf(at: string): Promise<number> {
   return head;
 }
 
+async function lastIdOf(at: string): Promise<number> {
+  const topics = SqlitePayloads.open(at);
+  await topics.close();
+  return topics.lastId;
+}
+
 /** A write-ahead log of another program, which is at the name of ours. */
 function putOtherWal(): Buffer {
   const other = join(folder, "other");
@@ -165,6 +171,23 @@ describe("a file whose write-ahead log has lost its name", () => {
     expect(await log.append(entry)).toBe(3);
     expect(await afterKill(headOf)).toBe(3);
     await log.close();
+  });
+
+  it("is found by who looks at it while nothing is written", async () => {
+    const [log, topics] = [open(), SqlitePayloads.open(`${file}.topics`, { mayBeRead: true })];
+    expect(await log.append(entry)).toBe(1);
+    await topics.write(new Uint8Array(1));
+    remove("-wal", ".topics-wal");
+    expect(await log.examine()).toEqual({ first: 1, remark: undefined });
+    expect(topics.examine()).toBeUndefined();
+    expect(await afterKill(headOf)).toBe(1);
+    expect(await afterKill((left) => lastIdOf(`${left}.topics`))).toBe(1);
+    renameSync(file, join(folder, "old"));
+    const remark = expect.stringContaining("log was removed while it was open; put it back");
+    expect(await log.examine()).toEqual({ first: 1, remark });
+    await topics.close();
+    await log.close();
+    expect([await log.examine(), topics.examine()]).toEqual([{ first: 1 }, undefined]);
   });
 
   it("tells who reads it to read it anew", async () => {
