@@ -46,6 +46,7 @@ export function realName(file: string): string {
 export function checkLinks(file: string): void {
   const stats = statSync(file, { throwIfNoEntry: false });
   if (stats === undefined || !stats.isFile() || stats.nlink < 2) return;
-  const message = `${file} has another name as well (a hard link), by which another server may have it; remove the other name, or copy the file and name the copy`;
-  throw new LogError(message, { definite: true });
+  const what = `${file} has another name as well (a hard link), by which another server may have it`;
+  const help = "remove the other name, or copy the file and name the copy";
+  throw new LogError(`${what}; ${help}`, { definite: true });
 }
