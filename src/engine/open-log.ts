@@ -4,7 +4,7 @@
 import { existsSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Shard } from "../core/shard.ts";
-import { checkKind } from "./file-kind.ts";
+import { checkKind, realName } from "./file-kind.ts";
 import type { Log, LogClock } from "./log.ts";
 import { LogError } from "./log.ts";
 import { MemoryLog } from "./memory-log.ts";
@@ -26,6 +26,8 @@ export interface LogPlaceOptions {
   readonly natsCreds?: string | undefined;
   /** Which of the logs of a cluster on NATS; the only one when absent. */
   readonly shard?: Shard | undefined;
+  /** Is told of what a log in a file has lost beside it, and mended. */
+  readonly onMended?: ((message: string) => void) | undefined;
   /** The experiment, `pid/eid`, whose plan is meant, in a stream of its own beside that named. */
   readonly plan?: string | undefined;
 }
@@ -56,7 +58,7 @@ export async function openLog(
   options: LogPlaceOptions = {},
 ): Promise<Log> {
   checkLogName(name);
-  if (!isSharedLog(name)) return openLocalLog(name, clock, { mayBeRead: true });
+  if (!isSharedLog(name)) return openLocalLog(name, clock, { ...options, mayBeRead: true });
   const { NatsLog } = await import("./nats-log.ts");
   return NatsLog.open({ place: natsPlace(name, options), clock });
 }
@@ -103,14 +105,14 @@ export async function removePlan(
 export async function openLocalLog(
   name: string,
   clock: LogClock,
-  { mayBeRead = false }: { readonly mayBeRead?: boolean } = {},
+  { mayBeRead = false, onMended }: LogPlaceOptions & { readonly mayBeRead?: boolean } = {},
 ): Promise<Log> {
   if (name === "memory") return new MemoryLog({ nowUs: clock.nowUs, retain: false });
   if (!name.startsWith(sqlitePrefix)) throw unknown(name, "memory or sqlite:FILE");
   const { SqliteLog } = await import("./sqlite-log.ts");
   const file = fileOf(name);
   await checkNotLost(file);
-  return SqliteLog.open({ file, nowUs: clock.nowUs, mayBeRead });
+  return SqliteLog.open({ file, nowUs: clock.nowUs, mayBeRead, onMended });
 }
 
 /**
@@ -201,12 +203,16 @@ export async function openPayloads(name: string, options: BesideLogOptions): Pro
   }
   if (!isKeptLog(name)) return new MemoryPayloads();
   const { SqlitePayloads } = await import("./sqlite-payloads.ts");
-  return SqlitePayloads.open(`${fileOf(name)}.topics`, { mayBeRead: true });
+  const { onMended } = options;
+  return SqlitePayloads.open(`${fileOf(name)}.topics`, { mayBeRead: true, onMended });
 }
 
 const sqlitePrefix = "sqlite:";
 
-/** @throws LogError (definite) when it names none */
+/**
+ * By its one name: that of what symbolic links lead to.
+ * @throws LogError (definite) when it names none
+ */
 export function fileOf(name: string): string {
   const file = name.startsWith(sqlitePrefix) ? name.slice(sqlitePrefix.length) : "";
   if (file === "") throw unknown(name, logNames);
@@ -215,7 +221,7 @@ export function fileOf(name: string): string {
     const meant = `${sqlitePrefix}${file.slice(2)}`;
     throw unknown(name, `the file behind the colon, without two slashes: ${meant}`);
   }
-  return resolve(file);
+  return realName(resolve(file));
 }
 
 /** @throws LogError (definite) for what is no name of a log on NATS. */

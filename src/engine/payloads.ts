@@ -36,6 +36,8 @@ export interface Payloads {
   refresh?(named: number): Promise<void>;
   /** Resolves when what was freed is deleted, where that takes time. */
   settled?(): Promise<void>;
+  /** Why what is acknowledged might not stay, where others can change that. */
+  examine?(): string | undefined;
   close(): Promise<void>;
 }
 

@@ -22,17 +22,24 @@ const allPages = 2 ** 31 - 1;
 const attemptsMax = 20;
 
 /** The file of each part, and what it must be. */
-function partsOf(file: string): Readonly<Record<BackupPart, SqliteFileOptions>> {
+function partsOf(
+  fileOf: (part: BackupPart) => string,
+): Readonly<Record<BackupPart, SqliteFileOptions>> {
   return {
-    log: sqliteLogLayout(file),
-    topics: sqlitePayloadsLayout(`${file}.topics`),
-    snapshots: sqliteSnapshotsLayout(`${file}.snapshots`),
+    log: sqliteLogLayout(fileOf("log")),
+    topics: sqlitePayloadsLayout(fileOf("topics")),
+    snapshots: sqliteSnapshotsLayout(fileOf("snapshots")),
   };
+}
+
+/** What lies beside the file of a log has its name, and one behind. */
+function besideOf(file: string): (part: BackupPart) => string {
+  return (part) => (part === "log" ? file : `${file}.${part}`);
 }
 
 /** Copies the log into a folder. @throws LogError (definite) */
 export async function saveSqlite(file: string, folder: string): Promise<SavedLog> {
-  const parts = partsOf(file);
+  const parts = partsOf(besideOf(file));
   for (const part of backupParts) {
     if (!existsSync(parts[part].file)) throw missing(parts[part].file);
   }
@@ -42,7 +49,10 @@ export async function saveSqlite(file: string, folder: string): Promise<SavedLog
     const message = "messages of topics are deleted all the time; try again, or stop the server";
     throw new LogError(message, { definite: true });
   }
-  return checkCopy(folder);
+  return checkCopy(folder, {
+    nameOf: (part) => parts[part].file,
+    advice: "no backup is made of it: restore an older one to another file (muster restore)",
+  });
 }
 
 /** @returns whether no message was deleted meanwhile */
@@ -88,23 +98,32 @@ function deletedOf(topics: DatabaseSync): number {
   return Number(row?.["last"] ?? 0) - Number(row?.["count"] ?? 0);
 }
 
+/** What is said of a copy that is damaged. */
+interface CopyWords {
+  readonly nameOf: (part: BackupPart) => string;
+  readonly advice: string;
+}
+
 /**
  * Whether what was copied is whole, and its parts belong together.
  * @throws LogError (definite)
  */
-async function checkCopy(folder: string): Promise<SavedLog> {
+async function checkCopy(folder: string, { nameOf, advice }: CopyWords): Promise<SavedLog> {
+  const parts = partsOf((part) => join(folder, part));
+  const asCopy = (part: BackupPart): SqliteFileOptions => {
+    return { ...parts[part], name: nameOf(part), advice, isCopy: true };
+  };
   const bounds = (): SavedLog => {
-    const path = join(folder, "log");
-    const log = openSqliteFile({ ...sqliteLogLayout(path), isCopy: true });
+    const log = openSqliteFile(asCopy("log"));
     try {
-      return checkEntries(log, path);
+      return checkEntries({ database: log.database, file: nameOf("log"), advice });
     } finally {
       log.close();
     }
   };
-  openSqliteFile({ ...sqlitePayloadsLayout(join(folder, "topics")), isCopy: true }).close();
+  openSqliteFile(asCopy("topics")).close();
   const saved = bounds();
-  const snapshots = SqliteSnapshots.openCopy(join(folder, "snapshots"));
+  const snapshots = SqliteSnapshots.openCopy(asCopy("snapshots"));
   const newest = await newestWhole(snapshots, saved.head).finally(() => snapshots.close());
   if (newest >= saved.first - 1) return saved;
   const message = `the log was cut behind entry ${saved.first}, and no whole snapshot stands for what is before it`;
@@ -116,7 +135,7 @@ async function checkCopy(folder: string): Promise<SavedLog> {
  * @throws LogError (definite) when there is something already; nothing is changed then
  */
 export async function restoreSqlite(folder: string, file: string): Promise<void> {
-  const parts = partsOf(file);
+  const parts = partsOf(besideOf(file));
   const others = ["", "-wal", "-shm"].flatMap((end) =>
     backupParts.map((part) => `${parts[part].file}${end}`),
   );
@@ -130,7 +149,8 @@ export async function restoreSqlite(folder: string, file: string): Promise<void>
     const message = `there is no directory ${dirname(file)}; make it, or restore to another place`;
     throw new LogError(message, { definite: true });
   }
-  await checkCopy(folder);
+  const nameOf = (part: BackupPart): string => join(folder, part);
+  await checkCopy(folder, { nameOf, advice: "use another backup" });
   const made: string[] = [];
   try {
     // The log is the last to have its name: without it there is nothing.

@@ -5,7 +5,8 @@ import { accessSync, closeSync, constants, existsSync, openSync, statSync } from
 import { dirname, join } from "node:path";
 import { DatabaseSync, type SQLOutputValue } from "node:sqlite";
 import { errorText } from "../core/text.ts";
-import { checkKind } from "./file-kind.ts";
+import { checkKind, checkLinks } from "./file-kind.ts";
+import { type HeldFile, lockOf, NamedFile } from "./held-file.ts";
 import { LogError } from "./log.ts";
 
 export interface SqliteFileOptions {
@@ -30,17 +31,12 @@ export interface SqliteFileOptions {
   readonly mayBeRead?: "locked" | "beside" | undefined;
   /** It is one file of a backup, which stays as it is. */
   readonly isCopy?: boolean;
-}
-
-/** A file that is held until it is closed. */
-export interface HeldFile {
-  readonly database: DatabaseSync;
-  /**
-   * What is written to a file that has lost its name is gone with the process.
-   * @throws LogError (definite) when the file was removed, or another one has its name
-   */
-  readonly checkThere: () => void;
-  readonly close: () => void;
+  /** What it is called in errors, when that is not its path. */
+  readonly name?: string;
+  /** What to do when it is damaged. */
+  readonly advice?: string;
+  /** Is told of names beside it that were lost, and mended. */
+  readonly onMended?: ((message: string) => void) | undefined;
 }
 
 /**
@@ -58,17 +54,19 @@ export function openSqliteFile(options: SqliteFileOptions): HeldFile {
   checkKind(file);
   if (!isCopy) makeOwn(file);
   try {
+    if (!isCopy) checkLinks(file);
     database = new DatabaseSync(file, { readOnly: isCopy });
     if (mayBeRead === "locked") lock = holdLock(file);
-    if (mayBeRead === undefined) database.exec("PRAGMA locking_mode = EXCLUSIVE");
-    else database.exec(`PRAGMA busy_timeout = ${busyMs}`);
-    if (!isCopy) {
-      database.exec("PRAGMA journal_mode = WAL");
-      database.exec("PRAGMA synchronous = FULL");
-    }
+    configure(database, options);
     prepareLayout(database, options);
     checkFile(database, options);
-    return { database, close, checkThere: watchName(file) };
+    if (isCopy) return { database, close, checkThere: () => undefined };
+    return new NamedFile({
+      ...{ file, database, lock, isShared: mayBeRead !== undefined },
+      connect: () => connectAgain(options),
+      holdLock: () => holdLock(file),
+      onMended: options.onMended ?? (() => undefined),
+    });
   } catch (error) {
     const isOurs = lock !== undefined;
     close();
@@ -77,11 +75,35 @@ export function openSqliteFile(options: SqliteFileOptions): HeldFile {
   }
 }
 
+function configure(database: DatabaseSync, { mayBeRead, isCopy }: SqliteFileOptions): void {
+  if (mayBeRead === undefined) database.exec("PRAGMA locking_mode = EXCLUSIVE");
+  else database.exec(`PRAGMA busy_timeout = ${busyMs}`);
+  if (isCopy) return;
+  database.exec("PRAGMA journal_mode = WAL");
+  database.exec("PRAGMA synchronous = FULL");
+}
+
+/** What was whole when it was opened before; it is there. */
+function connectAgain(options: SqliteFileOptions): DatabaseSync {
+  const database = new DatabaseSync(options.file);
+  try {
+    configure(database, options);
+    // SQLite opens the write-ahead log when it first reads.
+    layoutOf(database);
+    database.prepare("SELECT count(*) FROM sqlite_schema").get();
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
 /** The kernel frees it when the process ends, however it ends. */
 function holdLock(file: string): DatabaseSync {
-  checkKind(`${file}.lock`);
-  makeOwn(`${file}.lock`);
-  const lock = new DatabaseSync(`${file}.lock`);
+  const name = lockOf(file);
+  checkKind(name);
+  makeOwn(name);
+  const lock = new DatabaseSync(name);
   try {
     lock.exec("PRAGMA journal_mode = MEMORY");
     lock.exec("BEGIN EXCLUSIVE");
@@ -103,6 +125,7 @@ export function readSqliteFile(options: SqliteFileOptions): HeldFile {
   const { file, layoutVersion } = options;
   let database: DatabaseSync | undefined;
   checkKind(file);
+  checkLinks(file);
   try {
     database = new DatabaseSync(file, { readOnly: true });
     database.exec(`PRAGMA busy_timeout = ${busyMs}`);
@@ -110,7 +133,7 @@ export function readSqliteFile(options: SqliteFileOptions): HeldFile {
     if (found > layoutVersion) throw newer(options, found);
     if (found === 0) throw new LogError(`${file} is not ${options.what}`, { definite: true });
     const opened = database;
-    return { database, close: () => opened.close(), checkThere: watchName(file) };
+    return { database, close: () => opened.close(), checkThere: watchWal(opened, file) };
   } catch (error) {
     database?.close();
     if (error instanceof LogError) throw error;
@@ -118,14 +141,16 @@ export function readSqliteFile(options: SqliteFileOptions): HeldFile {
   }
 }
 
-function watchName(file: string): () => void {
-  const { dev, ino } = statSync(file);
+/**
+ * Who writes the file opens it anew when its write-ahead log has lost its name; what this one has
+ * open then gets nothing new.
+ */
+function watchWal(database: DatabaseSync, file: string): () => void {
+  const wal = `${database.location() ?? file}-wal`;
+  const ino = statSync(wal, { throwIfNoEntry: false })?.ino;
   return () => {
-    const now = statSync(file, { throwIfNoEntry: false });
-    if (now?.ino === ino && now.dev === dev) return;
-    const what = now === undefined ? "was removed" : "is another file now";
-    const message = `${file} ${what} while it was open; put it back as it was, or stop this server and start it from a backup`;
-    throw new LogError(message, { definite: true });
+    if (statSync(wal, { throwIfNoEntry: false })?.ino === ino) return;
+    throw new LogError(`${wal} is another file by now; it is read anew`, { definite: true });
   };
 }
 
@@ -145,9 +170,10 @@ function newer({ file, layoutVersion }: SqliteFileOptions, found: number): LogEr
  */
 function makeOwn(file: string): void {
   try {
-    closeSync(openSync(file, "a", 0o600));
+    // One that is there is not opened: to close it again would free every lock of this process.
+    closeSync(openSync(file, "ax", 0o600));
   } catch {
-    // SQLite finds the same, and it is said below what to do.
+    // It is there; or SQLite finds the same, and it is said below what to do.
   }
 }
 
@@ -213,18 +239,21 @@ function prepareLayout(database: DatabaseSync, options: SqliteFileOptions): void
   database.exec("COMMIT");
 }
 
+const damagedAdvice = "restore it from a backup, or choose another file";
+
 /** Finds damage now, with its name, and not as a crash in the middle of the replay. */
-function checkFile(database: DatabaseSync, { file, findGap }: SqliteFileOptions): void {
+function checkFile(database: DatabaseSync, options: SqliteFileOptions): void {
+  const { file, name = file, advice = damagedAdvice, findGap } = options;
   const check = String(database.prepare("PRAGMA quick_check(1)").get()?.["quick_check"]);
   const wrong = check === "ok" ? findGap?.(database) : check;
   if (wrong === undefined) return;
-  const message = `${file} is damaged (${wrong}); restore it from a backup, or choose another file`;
+  const message = `${name} is damaged (${wrong}); ${advice}`;
   throw new LogError(message, { definite: true });
 }
 
 /** @param isOurs no other Muster of this kind has it: the lock beside it is held */
 function openMessage(
-  { file, what }: SqliteFileOptions,
+  { file, what, name = file, advice = damagedAdvice }: SqliteFileOptions,
   error: unknown,
   isOurs: boolean = false,
 ): string {
@@ -234,7 +263,7 @@ function openMessage(
     return `${file} is in use by another Muster; stop it, or choose another file${other}`;
   }
   if (/not a database|malformed/.test(text)) {
-    return `${file} is damaged or not ${what} (${text}); restore it from a backup, or choose another file`;
+    return `${name} is damaged or not ${what} (${text}); ${advice}`;
   }
   if (statSync(file, { throwIfNoEntry: false })?.isDirectory()) {
     return `${file} is a directory; name a file, one in it perhaps: ${join(file, "log")}`;
@@ -245,8 +274,8 @@ function openMessage(
     return `${file} is read-only; make it and its directory writable`;
   // So it calls a full disk, too, where it makes files beside it.
   const room = /I\/O|full/.test(text) ? ", and that there is room on its disk" : "";
-  const advice = `check that its directory is there, whose it and the files beside it are${room}`;
-  return `cannot open ${file}: ${text}; ${advice}`;
+  const help = `check that its directory is there, whose it and the files beside it are${room}`;
+  return `cannot open ${file}: ${text}; ${help}`;
 }
 
 /** It or its directory is there, and cannot be written to. */

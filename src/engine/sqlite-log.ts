@@ -6,11 +6,11 @@
 // has a checksum, because SQLite has none of its pages: a byte of a row may change unseen.
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Entry, LogEntry } from "../core/command.ts";
-import type { Log, LogClock, LogReader } from "./log.ts";
+import { findLost, type HeldFile } from "./held-file.ts";
+import type { Log, LogClock, LogExamined, LogReader } from "./log.ts";
 import { LogError } from "./log.ts";
 import { cutRows, followPollMs } from "./snapshot-limits.ts";
 import {
-  type HeldFile,
   inTransaction,
   layoutOf,
   openSqliteFile,
@@ -33,6 +33,8 @@ export interface SqliteLogOptions {
   readonly nowUs: () => number;
   /** Others may read the file meanwhile: what makes snapshots, and backups. */
   readonly mayBeRead?: boolean;
+  /** Is told of names beside the file that were lost, and mended. */
+  readonly onMended?: ((message: string) => void) | undefined;
 }
 
 interface PendingAppend {
@@ -44,11 +46,9 @@ interface PendingAppend {
 export class SqliteLog implements Log {
   readonly durability = "SQLite, WAL, synchronous=FULL: survives a crash of process and machine";
   readonly #file: HeldFile;
-  readonly #database: DatabaseSync;
+  readonly #path: string;
   readonly #nowUs: () => number;
-  readonly #insert: StatementSync;
-  readonly #delete: StatementSync;
-  readonly #rows: EntryRows;
+  #statements: Statements;
   /** Of the first entry that is there, and of the last. */
   #first: number;
   #head: number;
@@ -59,16 +59,11 @@ export class SqliteLog implements Log {
   readonly #tails = new Set<Tail>();
 
   private constructor(file: HeldFile, path: string, nowUs: () => number) {
-    const { database } = file;
     this.#file = file;
-    this.#database = database;
+    this.#path = path;
     this.#nowUs = nowUs;
-    this.#insert = database.prepare(
-      "INSERT INTO entries (sequence, stamp_us, entry, sum) VALUES (?, ?, ?, ?)",
-    );
-    this.#delete = database.prepare("DELETE FROM entries WHERE sequence BETWEEN ? AND ?");
-    this.#rows = new EntryRows({ database, file: path });
-    ({ first: this.#first, head: this.#head } = this.#rows.bounds());
+    this.#statements = prepare(file, path);
+    ({ first: this.#first, head: this.#head } = this.#statements.rows.bounds());
   }
 
   /**
@@ -76,8 +71,8 @@ export class SqliteLog implements Log {
    * @throws LogError (definite) when it is locked, damaged, read-only or from a newer version; the
    * message says which and what to do.
    */
-  static open({ file, nowUs, mayBeRead = false }: SqliteLogOptions): SqliteLog {
-    const how = { mayBeRead: mayBeRead ? "locked" : undefined } as const;
+  static open({ file, nowUs, mayBeRead = false, onMended }: SqliteLogOptions): SqliteLog {
+    const how = { mayBeRead: mayBeRead ? "locked" : undefined, onMended } as const;
     return new SqliteLog(openSqliteFile({ ...sqliteLogLayout(file), ...how }), file, nowUs);
   }
 
@@ -101,7 +96,7 @@ export class SqliteLog implements Log {
         if (next > this.#head) return [];
         try {
           if (next < this.#first) throw cutAway(next, this.#first);
-          return this.#rows.from(next);
+          return this.#current().rows.from(next);
         } catch (error) {
           tail.stop();
           onLost(lostBy(error));
@@ -125,6 +120,12 @@ export class SqliteLog implements Log {
     return Promise.resolve();
   }
 
+  /** Also while nothing is appended the file is to have its names. */
+  examine(): Promise<LogExamined> {
+    // What is cut is cut by this log alone.
+    return Promise.resolve({ first: 1, remark: this.#closed ? undefined : findLost(this.#file) });
+  }
+
   close(): Promise<void> {
     if (this.#closed) return Promise.resolve();
     this.#commit();
@@ -144,12 +145,13 @@ export class SqliteLog implements Log {
     const keptFrom = Math.min(this.#cutThrough + 1, this.#first + rows);
     try {
       this.#file.checkThere();
-      inTransaction(this.#database, "the entry", () => {
+      const { database, insert, remove } = this.#current();
+      inTransaction(database, "the entry", () => {
         appends.forEach(({ text }, index) => {
           const sequence = this.#head + 1 + index;
-          this.#insert.run(sequence, stampUs, text, sumOfEntry(sequence, stampUs, text));
+          insert.run(sequence, stampUs, text, sumOfEntry(sequence, stampUs, text));
         });
-        if (keptFrom > this.#first) this.#delete.run(this.#first, keptFrom - 1);
+        if (keptFrom > this.#first) remove.run(this.#first, keptFrom - 1);
       });
     } catch (error) {
       for (const { reject } of appends) reject(error as LogError);
@@ -162,6 +164,43 @@ export class SqliteLog implements Log {
     }
     for (const tail of this.#tails) tail.wake();
   }
+
+  /**
+   * Of the connection that there is now.
+   * @throws LogError (definite) when the file was opened anew, and is not as this log has left it
+   */
+  #current(): Statements {
+    if (this.#statements.database === this.#file.database) return this.#statements;
+    const statements = prepare(this.#file, this.#path);
+    const { head } = statements.rows.bounds();
+    if (head !== this.#head) {
+      const found = `${this.#path} has entries up to ${head}, and this server has written ${this.#head}`;
+      const why = "somebody else has written to it meanwhile";
+      const help = "stop this server, and start it on the file that is right";
+      throw new LogError(`${found}: ${why}; ${help}`, { definite: true });
+    }
+    this.#statements = statements;
+    return statements;
+  }
+}
+
+interface Statements {
+  /** Whose they are. */
+  readonly database: DatabaseSync;
+  readonly insert: StatementSync;
+  readonly remove: StatementSync;
+  readonly rows: EntryRows;
+}
+
+function prepare({ database }: HeldFile, path: string): Statements {
+  return {
+    database,
+    insert: database.prepare(
+      "INSERT INTO entries (sequence, stamp_us, entry, sum) VALUES (?, ?, ?, ?)",
+    ),
+    remove: database.prepare("DELETE FROM entries WHERE sequence BETWEEN ? AND ?"),
+    rows: new EntryRows({ database, file: path }),
+  };
 }
 
 /** Reads a log that another thread or process is writing, by looking for more now and then. */
@@ -192,6 +231,7 @@ export class SqliteLogFollower implements Pick<Log, "read" | "head" | "close"> {
     const look = (): void => {
       let entries: readonly LogEntry[] = [];
       try {
+        this.#file.checkThere();
         const { first } = this.#rows.bounds();
         if (next < first) throw cutAway(next, first);
         entries = this.#rows.from(next);
@@ -236,14 +276,25 @@ function lostBy(error: unknown): LogError {
   return error instanceof LogError ? error : new LogError(String(error), { definite: false });
 }
 
+/** A file of entries, and what is said of it. */
+interface EntryFile {
+  readonly database: DatabaseSync;
+  /** What it is called in errors. */
+  readonly file: string;
+  /** What to do when it is damaged. */
+  readonly advice?: string | undefined;
+}
+
 class EntryRows {
   readonly #file: string;
+  readonly #advice: string;
   readonly #hasSums: boolean;
   readonly #select: StatementSync;
   readonly #bounds: StatementSync;
 
-  constructor({ database, file }: { readonly database: DatabaseSync; readonly file: string }) {
+  constructor({ database, file, advice = damagedAdvice }: EntryFile) {
     this.#file = file;
+    this.#advice = advice;
     // A file of a backup may be of an older layout, and stays so.
     this.#hasSums = layoutOf(database) >= sumsLayout;
     const columns = `sequence, stamp_us, entry${this.#hasSums ? ", sum" : ""}`;
@@ -275,18 +326,16 @@ class EntryRows {
       const what = isWritten
         ? `what it has as entry ${sequence} is none`
         : `entry ${sequence} is not what was written, by its checksum`;
-      const advice = "restore it from a backup (muster restore), or choose another file";
-      throw new LogError(`${this.#file} is damaged: ${what}; ${advice}`, { definite: true });
+      throw new LogError(`${this.#file} is damaged: ${what}; ${this.#advice}`, { definite: true });
     });
   }
 }
 
+const damagedAdvice = "restore it from a backup (muster restore), or choose another file";
+
 /** Reads every entry. @returns what there are. @throws LogError (definite) when one is damaged */
-export function checkEntries(
-  { database }: HeldFile,
-  file: string,
-): { readonly first: number; readonly head: number } {
-  const rows = new EntryRows({ database, file });
+export function checkEntries(file: EntryFile): { readonly first: number; readonly head: number } {
+  const rows = new EntryRows(file);
   const bounds = rows.bounds();
   for (let next = bounds.first; next <= bounds.head; ) {
     next = (rows.from(next).at(-1)?.sequence ?? bounds.head) + 1;

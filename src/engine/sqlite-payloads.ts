@@ -4,15 +4,10 @@
 // scope deletes them by ranges.
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { PayloadRef } from "../core/command.ts";
+import { findLost, type HeldFile } from "./held-file.ts";
 import { LogError } from "./log.ts";
 import { checkMessage, hashOf, type Payloads, type Place } from "./payloads.ts";
-import {
-  blobOf,
-  type HeldFile,
-  inTransaction,
-  openSqliteFile,
-  type SqliteFileOptions,
-} from "./sqlite-file.ts";
+import { blobOf, inTransaction, openSqliteFile, type SqliteFileOptions } from "./sqlite-file.ts";
 
 const layoutVersion = 1;
 
@@ -23,32 +18,24 @@ interface PendingWrite {
 }
 
 export class SqlitePayloads implements Payloads {
-  readonly #database: DatabaseSync;
   readonly #file: HeldFile;
-  readonly #insert: StatementSync;
-  readonly #select: StatementSync;
-  readonly #delete: StatementSync;
+  #statements: Statements;
   #lastId: number;
   #pending: PendingWrite[] = [];
   #closed = false;
 
   private constructor(file: HeldFile) {
-    const { database } = file;
     this.#file = file;
-    this.#database = database;
-    this.#insert = database.prepare("INSERT INTO messages (message) VALUES (?)");
-    this.#select = database.prepare("SELECT message FROM messages WHERE id = ?");
-    this.#delete = database.prepare("DELETE FROM messages WHERE id BETWEEN ? AND ?");
-    const row = database.prepare("SELECT seq FROM sqlite_sequence WHERE name = 'messages'").get();
-    this.#lastId = Number(row?.["seq"] ?? 0);
+    this.#statements = prepare(file);
+    this.#lastId = lastIdOf(file);
   }
 
   /** Opens or makes the file. @throws LogError (definite), with what to do. */
   static open(
     file: string,
-    { mayBeRead = false }: { readonly mayBeRead?: boolean } = {},
+    { mayBeRead = false, onMended }: SqlitePayloadsOptions = {},
   ): SqlitePayloads {
-    const how = { mayBeRead: mayBeRead ? "beside" : undefined } as const;
+    const how = { mayBeRead: mayBeRead ? "beside" : undefined, onMended } as const;
     const held = openSqliteFile({ ...sqlitePayloadsLayout(file), ...how });
     return new SqlitePayloads(held);
   }
@@ -68,10 +55,11 @@ export class SqlitePayloads implements Payloads {
   }
 
   async read(places: readonly Place[], bytesMax: number): Promise<readonly Uint8Array[]> {
+    const { select } = this.#current();
     const messages: Uint8Array[] = [];
     let bytes = 0;
     for (const place of places) {
-      const message = blobOf(this.#select.get(place.id), "message");
+      const message = blobOf(select.get(place.id), "message");
       bytes += message?.length ?? 0;
       if (messages.length > 0 && bytes > bytesMax) break;
       messages.push(checkMessage(message, place));
@@ -82,30 +70,36 @@ export class SqlitePayloads implements Payloads {
   free(ids: readonly number[]): void {
     if (ids.length === 0 || this.#closed) return;
     const sorted = [...ids].sort((left, right) => left - right);
-    inTransaction(this.#database, "to delete messages", () => {
+    const { database, remove } = this.#current();
+    inTransaction(database, "to delete messages", () => {
       let [first = 0] = sorted;
       let last = first;
       for (const id of sorted) {
         if (id > last + 1) {
-          this.#delete.run(first, last);
+          remove.run(first, last);
           first = id;
         }
         last = id;
       }
-      this.#delete.run(first, last);
+      remove.run(first, last);
     });
   }
 
   keepOnly(ids: Iterable<number>): void {
     const kept = [...ids].sort((left, right) => left - right);
-    inTransaction(this.#database, "to delete messages", () => {
+    const { database, remove } = this.#current();
+    inTransaction(database, "to delete messages", () => {
       let before = 0;
       for (const id of kept) {
-        if (id > before + 1) this.#delete.run(before + 1, id - 1);
+        if (id > before + 1) remove.run(before + 1, id - 1);
         before = id;
       }
-      this.#delete.run(before + 1, Number.MAX_SAFE_INTEGER);
+      remove.run(before + 1, Number.MAX_SAFE_INTEGER);
     });
+  }
+
+  examine(): string | undefined {
+    return this.#closed ? undefined : findLost(this.#file);
   }
 
   close(): Promise<void> {
@@ -124,9 +118,10 @@ export class SqlitePayloads implements Payloads {
     const refs: PayloadRef[] = [];
     try {
       this.#file.checkThere();
-      inTransaction(this.#database, "the message", () => {
+      const { database, insert } = this.#current();
+      inTransaction(database, "the message", () => {
         for (const { message } of writes) {
-          const id = Number(this.#insert.run(message).lastInsertRowid);
+          const id = Number(insert.run(message).lastInsertRowid);
           refs.push({ id, bytes: message.length, hash: hashOf(message) });
         }
       });
@@ -144,6 +139,50 @@ export class SqlitePayloads implements Payloads {
       resolve(ref);
     }
   }
+
+  /**
+   * Of the connection that there is now.
+   * @throws LogError (definite) when the file was opened anew, and lacks what was written
+   */
+  #current(): Statements {
+    if (this.#statements.database === this.#file.database) return this.#statements;
+    const lastId = lastIdOf(this.#file);
+    if (lastId < this.#lastId) {
+      const found = `the file of topics has messages up to ${lastId} only, and had them up to ${this.#lastId}`;
+      const help = "stop this server, and start it on the files that are right";
+      throw new LogError(`${found}; ${help}`, { definite: true });
+    }
+    this.#statements = prepare(this.#file);
+    return this.#statements;
+  }
+}
+
+export interface SqlitePayloadsOptions {
+  readonly mayBeRead?: boolean;
+  /** Is told of names beside the file that were lost, and mended. */
+  readonly onMended?: ((message: string) => void) | undefined;
+}
+
+interface Statements {
+  /** Whose they are. */
+  readonly database: DatabaseSync;
+  readonly insert: StatementSync;
+  readonly select: StatementSync;
+  readonly remove: StatementSync;
+}
+
+function prepare({ database }: HeldFile): Statements {
+  return {
+    database,
+    insert: database.prepare("INSERT INTO messages (message) VALUES (?)"),
+    select: database.prepare("SELECT message FROM messages WHERE id = ?"),
+    remove: database.prepare("DELETE FROM messages WHERE id BETWEEN ? AND ?"),
+  };
+}
+
+function lastIdOf({ database }: HeldFile): number {
+  const row = database.prepare("SELECT seq FROM sqlite_sequence WHERE name = 'messages'").get();
+  return Number(row?.["seq"] ?? 0);
 }
 
 /** What a file of topics is. */

@@ -2,8 +2,8 @@
 // Snapshots of a log in a file, in an SQLite file beside it: they are written by another thread
 // than the log, and writers of one file wait for each other.
 import { renameSync, rmSync } from "node:fs";
-import type { DatabaseSync } from "node:sqlite";
 import { errorText } from "../core/text.ts";
+import type { HeldFile } from "./held-file.ts";
 import { LogError } from "./log.ts";
 import {
   formatManifest,
@@ -14,23 +14,15 @@ import {
   type SnapshotStore,
   unpackText,
 } from "./snapshots.ts";
-import {
-  blobOf,
-  type HeldFile,
-  inTransaction,
-  openSqliteFile,
-  type SqliteFileOptions,
-} from "./sqlite-file.ts";
+import { blobOf, inTransaction, openSqliteFile, type SqliteFileOptions } from "./sqlite-file.ts";
 
 const layoutVersion = 1;
 
 export class SqliteSnapshots implements SnapshotStore {
-  readonly #database: DatabaseSync;
   readonly #file: HeldFile;
   #closed = false;
 
   private constructor(file: HeldFile) {
-    this.#database = file.database;
     this.#file = file;
   }
 
@@ -39,31 +31,31 @@ export class SqliteSnapshots implements SnapshotStore {
    * @throws LogError (definite), with what to do.
    */
   static open(file: string, onDamaged: (message: string) => void): SqliteSnapshots {
+    const aside = `${file}.damaged`;
+    const advice = `it is put aside as ${aside}, and what it stood for is read from the log, where that was not cut`;
     try {
-      return SqliteSnapshots.#open(file);
+      return SqliteSnapshots.#open({ ...sqliteSnapshotsLayout(file), advice });
     } catch (error) {
       if (!(error instanceof LogError && /is damaged/.test(error.message))) throw error;
-      const aside = `${file}.damaged`;
       renameSync(file, aside);
       for (const end of ["-wal", "-shm"]) rmSync(`${file}${end}`, { force: true });
-      onDamaged(`${error.message}; it is put aside as ${aside}`);
-      return SqliteSnapshots.#open(file);
+      onDamaged(error.message);
+      return SqliteSnapshots.#open(sqliteSnapshotsLayout(file));
     }
   }
 
   /** One file of a backup, to read it. @throws LogError (definite) */
-  static openCopy(file: string): SqliteSnapshots {
-    return new SqliteSnapshots(openSqliteFile({ ...sqliteSnapshotsLayout(file), isCopy: true }));
+  static openCopy(layout: SqliteFileOptions): SqliteSnapshots {
+    return new SqliteSnapshots(openSqliteFile({ ...layout, isCopy: true }));
   }
 
-  static #open(file: string): SqliteSnapshots {
-    const how = { mayBeRead: "beside" } as const;
-    return new SqliteSnapshots(openSqliteFile({ ...sqliteSnapshotsLayout(file), ...how }));
+  static #open(layout: SqliteFileOptions): SqliteSnapshots {
+    return new SqliteSnapshots(openSqliteFile({ ...layout, mayBeRead: "beside" }));
   }
 
   async list(): Promise<readonly ListedSnapshot[]> {
     return this.#try("to list snapshots", () =>
-      this.#database
+      this.#file.database
         .prepare("SELECT sequence, manifest FROM snapshots ORDER BY sequence DESC")
         .all()
         .map((row) => parseManifest(String(row["manifest"]), Number(row["sequence"]))),
@@ -72,7 +64,7 @@ export class SqliteSnapshots implements SnapshotStore {
 
   async read(part: string): Promise<string> {
     const row = this.#try("to read a snapshot", () =>
-      this.#database.prepare("SELECT packed FROM parts WHERE hash = ?").get(part),
+      this.#file.database.prepare("SELECT packed FROM parts WHERE hash = ?").get(part),
     );
     return unpackText(blobOf(row, "packed"), part);
   }
@@ -84,8 +76,8 @@ export class SqliteSnapshots implements SnapshotStore {
   ): Promise<number> {
     let bytes = 0;
     this.#file.checkThere();
-    inTransaction(this.#database, "a snapshot", () => {
-      const insert = this.#database.prepare(
+    inTransaction(this.#file.database, "a snapshot", () => {
+      const insert = this.#file.database.prepare(
         "INSERT OR REPLACE INTO parts (hash, packed) VALUES (?, ?)",
       );
       for (const [hash, text] of parts) {
@@ -93,11 +85,11 @@ export class SqliteSnapshots implements SnapshotStore {
         bytes += packed.length;
         insert.run(hash, packed);
       }
-      const remove = this.#database.prepare("DELETE FROM snapshots WHERE sequence = ?");
+      const remove = this.#file.database.prepare("DELETE FROM snapshots WHERE sequence = ?");
       for (const sequence of damaged) remove.run(sequence);
       const text = formatManifest(manifest);
       bytes += text.length;
-      this.#database
+      this.#file.database
         .prepare("INSERT OR REPLACE INTO snapshots (sequence, manifest) VALUES (?, ?)")
         .run(manifest.sequence, text);
     });
@@ -107,14 +99,14 @@ export class SqliteSnapshots implements SnapshotStore {
   async prune(keep: number): Promise<void> {
     const kept = (await this.list()).slice(0, keep);
     const named = new Set(kept.flatMap((one) => ("manifest" in one ? one.manifest.parts : [])));
-    inTransaction(this.#database, "to delete snapshots", () => {
-      this.#database
+    inTransaction(this.#file.database, "to delete snapshots", () => {
+      this.#file.database
         .prepare(
           "DELETE FROM snapshots WHERE sequence NOT IN (SELECT sequence FROM snapshots ORDER BY sequence DESC LIMIT ?)",
         )
         .run(keep);
-      const remove = this.#database.prepare("DELETE FROM parts WHERE hash = ?");
-      for (const { hash } of this.#database.prepare("SELECT hash FROM parts").all()) {
+      const remove = this.#file.database.prepare("DELETE FROM parts WHERE hash = ?");
+      for (const { hash } of this.#file.database.prepare("SELECT hash FROM parts").all()) {
         if (!named.has(String(hash))) remove.run(String(hash));
       }
     });

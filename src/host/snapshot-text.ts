@@ -50,17 +50,23 @@ export async function loadNewest(
   { core, store }: { readonly core: Service; readonly store: EffectStore },
   onRefused: (message: string) => void,
 ): Promise<boolean> {
-  for (const listed of await snapshots.list()) {
+  const all = await snapshots.list();
+  for (const [index, listed] of all.entries()) {
     const wrong =
       "manifest" in listed ? await tryOne(snapshots, listed.manifest, core, store) : listed.wrong;
     if (wrong === undefined) return true;
     const at = sequenceOf(listed);
-    onRefused(`the snapshot at entry ${at} is not taken: ${wrong}; trying the one before it`);
+    const isLast = index === all.length - 1;
+    const next = isLast ? whenNone : "trying the one before it";
+    onRefused(`the snapshot at entry ${at} is not taken: ${wrong}; ${next}`);
   }
   core.clear();
   store.load({ living: [], ended: [] });
   return false;
 }
+
+const whenNone =
+  "there is none before it: the log is read from its beginning, where that was not cut away";
 
 /** @returns what is wrong with it */
 async function tryOne(

@@ -180,6 +180,14 @@ describe("muster backup and restore", () => {
       expect.stringContaining("there is no directory"),
     ]);
 
+    for (const command of ["backup", "restore"]) {
+      const nameless = await run(command, "", "--log", log);
+      expect([nameless.code, nameless.stderr]).toEqual([
+        64,
+        "muster: the directory of the backup has no name; give one\n",
+      ]);
+    }
+
     // What is damaged or newer is refused, before anything is written.
     for (const part of ["log", "topics", "snapshots"]) {
       const copy = join(bad, part);

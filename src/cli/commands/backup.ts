@@ -29,6 +29,7 @@ export interface BackupArguments {
 /** @returns the exit status. @throws CommandError */
 export async function backupCommand(argv: BackupArguments, io: CommandIo): Promise<number> {
   const { directory, log } = argv;
+  checkDirectory(directory);
   checkLog(log);
   const list = await guarded(exitCodes.failed, () =>
     makeBackup(
@@ -53,6 +54,7 @@ export async function backupCommand(argv: BackupArguments, io: CommandIo): Promi
 /** @returns the exit status. @throws CommandError */
 export async function restoreCommand(argv: BackupArguments, io: CommandIo): Promise<number> {
   const { directory, log } = argv;
+  checkDirectory(directory);
   checkLog(log);
   const list = await guarded(exitCodes.refused, () => readBackup(directory));
   const kind = isSharedLog(log) ? "nats" : "sqlite";
@@ -86,6 +88,12 @@ function upTo(list: BackupList): string {
 
 function tell(list: BackupList, { json }: BackupArguments, io: CommandIo, line: string): void {
   io.stdout(json ? `${JSON.stringify(list, null, 2)}\n` : `${line}\n`);
+}
+
+/** An empty name would be that of the current directory. @throws CommandError */
+function checkDirectory(directory: string): void {
+  if (directory !== "") return;
+  throw new CommandError(exitCodes.usage, "the directory of the backup has no name; give one");
 }
 
 /** @throws CommandError */

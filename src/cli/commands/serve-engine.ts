@@ -12,12 +12,14 @@ import {
   openPayloads,
   openSnapshots,
 } from "../../engine/open-log.ts";
+import type { Payloads } from "../../engine/payloads.ts";
 import { systemClock } from "../../host/clock.ts";
 import { Host } from "../../host/host.ts";
 import type { SnapshotSource } from "../../host/host-options.ts";
 import { LogCare } from "../../host/log-care.ts";
 import type { Logger } from "../../host/logger.ts";
 import { Shards } from "../../host/shards.ts";
+import type { FollowerNews } from "../../host/snapshot-follower.ts";
 import { SnapshotKeeper } from "../../host/snapshot-keeper.ts";
 import { loadNewest } from "../../host/snapshot-text.ts";
 import { followInThread } from "../../host/thread-follower.ts";
@@ -75,7 +77,8 @@ async function openOnce(options: EngineOptions, at: string): Promise<Engine> {
   try {
     for (let index = 0; index < count; index += 1) {
       const shard = { index, count };
-      const opening = openLog(name, systemClock, placeOf(options.plan, shard));
+      const place = { ...placeOf(options.plan, shard), onMended: warnTo(options.logger) };
+      const opening = openLog(name, systemClock, place);
       const log = await sayIfSlow(opening, `${at}: ${whyWaiting}`, say);
       opened.push({ shard, log, closes: [() => log.close()], failed: Promise.withResolvers() });
     }
@@ -145,12 +148,13 @@ async function openHost(options: EngineOptions, parts: HostParts): Promise<Host>
   const { limits, told: toldLimits, snapshots: bounds } = plan.limits;
   const logger = shard.count === 1 ? options.logger : namedLogger(options.logger, shard);
   const place = placeOf(plan, shard);
-  const payloads = await openPayloads(plan.log, place);
+  const found = withoutEcho(warnTo(logger));
+  const payloads = await openPayloads(plan.log, { ...place, onMended: warnTo(logger) });
   closes.push(() => payloads.close());
   const host = new Host({
     ...{ log, payloads, clock: systemClock, limits, toldLimits, logger, onAppended },
     onFailed: (error) => failed.resolve({ error, wasReplaced: host.wasReplaced }),
-    ...(isKeptLog(plan.log) ? { snapshots: snapshotSource(plan.log, place, logger) } : {}),
+    ...(isKeptLog(plan.log) ? { snapshots: snapshotSource(plan.log, place, found.warn) } : {}),
     // Several servers may have it: each has a name and a life there.
     ...(isSharedLog(plan.log) ? { server: plan.name, build: describeMuster().trim() } : {}),
   });
@@ -171,11 +175,11 @@ async function openHost(options: EngineOptions, parts: HostParts): Promise<Host>
     const data = { log: plan.log, natsCreds, shard, limits: before, bounds };
     const keeper = new SnapshotKeeper({
       ...{ host, log, logger },
-      follow: (onNews) => followInThread(data, onNews),
+      follow: (onNews) => followInThread(data, found.heard(onNews)),
     });
     closes.push(() => keeper.close());
     const care = new LogCare({
-      ...{ log, clock: systemClock, logger },
+      ...{ log: examinedWith(log, payloads), clock: systemClock, logger },
       newestSnapshot: () => newestSnapshot(plan.log, place),
       namedMessages: () => host.namedMessages(),
       onLook: (objection) => {
@@ -185,6 +189,19 @@ async function openHost(options: EngineOptions, parts: HostParts): Promise<Host>
     closes.push(async () => care.close());
   }
   return host;
+}
+
+/** What lies beside a log in a file is looked at with it. */
+function examinedWith(log: Log, payloads: Payloads): Pick<Log, "examine"> {
+  const { examine } = payloads;
+  if (examine === undefined || log.examine === undefined) return log;
+  return {
+    async examine() {
+      const beside = examine.call(payloads);
+      const examined = await log.examine?.();
+      return { first: 1, ...examined, remark: examined?.remark ?? beside };
+    },
+  };
 }
 
 /** The entry that it is behind, 0 when there is none. @throws LogError */
@@ -203,15 +220,34 @@ function namedLogger(logger: Logger, { index }: Shard): Logger {
   return { log: (level, line) => logger.log(level, `shard ${index}: ${line}`) };
 }
 
+function warnTo(logger: Logger): (message: string) => void {
+  return (message) => logger.log("warn", message);
+}
+
+/** Who serves and who makes snapshots both read the newest, and find the same: it is said once. */
+function withoutEcho(warn: (message: string) => void) {
+  const said = new Set<string>();
+  return {
+    warn(message: string): void {
+      said.add(message);
+      warn(message);
+    },
+    heard(onNews: (news: FollowerNews) => void): (news: FollowerNews) => void {
+      return (news) => {
+        if (news.kind !== "warning" || !said.delete(news.message)) onNews(news);
+      };
+    },
+  };
+}
+
 /** Opened for each load: those in a file are for one at a time, which is who makes them. */
 function snapshotSource(
   log: string,
   place: ReturnType<typeof placeOf>,
-  logger: Logger,
+  warn: (message: string) => void,
 ): SnapshotSource {
   return {
     async load(into) {
-      const warn = (message: string): void => logger.log("warn", message);
       const snapshots = await openSnapshots(log, place, warn);
       try {
         await loadNewest(snapshots, into, warn);

@@ -43,8 +43,8 @@ async function fill(count: number): Promise<void> {
   await log.close();
 }
 
-function change(sql: string): void {
-  const database = new DatabaseSync(file);
+function change(sql: string, path = file): void {
+  const database = new DatabaseSync(path);
   database.exec(sql);
   database.close();
 }
@@ -78,6 +78,30 @@ describe("an entry in a file", () => {
     expect(await outcomeOf(open())).toEqual([0, damaged(2)]);
     const follower = SqliteLogFollower.open(file, systemClock);
     expect(await outcomeOf(follower)).toEqual([0, damaged(2)]);
+  });
+
+  it("is not taken into a backup, which says whose it is, nor out of one", async () => {
+    const begin = async (): Promise<void> => {
+      await SqlitePayloads.open(`${file}.topics`).close();
+      await SqliteSnapshots.open(`${file}.snapshots`, () => undefined).close();
+    };
+    await begin();
+    const [saved, refused] = [join(folder, "saved"), join(folder, "refused")];
+    for (const each of [saved, refused]) mkdirSync(each);
+    await saveSqlite(file, saved);
+    change("UPDATE entries SET sum = 1 WHERE sequence = 2");
+    const what = "is damaged: entry 2 is not what was written, by its checksum";
+    await expect(saveSqlite(file, refused)).rejects.toThrow(
+      `${file} ${what}; no backup is made of it: restore an older one to another file (muster restore)`,
+    );
+    change("UPDATE entries SET sum = 1 WHERE sequence = 2", join(saved, "log"));
+    await expect(restoreSqlite(saved, join(folder, "restored"))).rejects.toThrow(
+      `${join(saved, "log")} ${what}; use another backup`,
+    );
+    writeFileSync(join(saved, "topics"), "no database ".repeat(1_000));
+    await expect(restoreSqlite(saved, join(folder, "restored"))).rejects.toThrow(
+      /saved\/topics is damaged or not a Muster file of topics \(.*\); use another backup/,
+    );
   });
 
   it("is not served in the place of another", async () => {

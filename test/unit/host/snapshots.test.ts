@@ -344,12 +344,18 @@ describe("a start", () => {
     const second = await load(snapshots);
     expect(second.core.sequence).toBe(20);
     expect(second.refused).toEqual([
-      expect.stringMatching(/^the snapshot at entry 30 is not taken/),
+      expect.stringMatching(
+        /^the snapshot at entry 30 is not taken: .*; trying the one before it$/,
+      ),
     ]);
     snapshots.manifests.set(20, "nothing");
     const none = await load(snapshots);
     expect([none.core.sequence, none.core.digest()]).toEqual([0, new Service(limits).digest()]);
-    expect(none.refused).toHaveLength(2);
+    const last = "there is none before it: the log is read from its beginning, where that was not";
+    expect(none.refused).toEqual([
+      expect.stringMatching(/entry 30 is not taken: .*; trying the one before it$/),
+      expect.stringContaining(`entry 20 is not taken: it is damaged; ${last}`),
+    ]);
   });
 
   it("does not take a state whose digest is another one", async () => {
