@@ -147,11 +147,12 @@ emulab-sync: did you mean --timeout? --help-all lists the options of Muster`,
   });
 
   test("--wait-for-server gives up with its own exit code", async () => {
-    const args = ["-s", "127.0.0.1", "-p", "1", "--wait-for-server", "0.1", "--json", "-d"];
+    // Long enough to be refused once before, also when the machine is busy.
+    const args = ["-s", "127.0.0.1", "-p", "1", "--wait-for-server", "5", "--json", "-d"];
     const { code, stdout, stderr } = await runSync(args).ended;
     expect(code).toBe(242);
     expect(stderr).toContain("Connection refused. Waiting ...\n");
-    expect(stderr).toContain("emulab-sync: no server at 127.0.0.1:1 after 0.1 s");
+    expect(stderr).toContain("emulab-sync: no server at 127.0.0.1:1 after 5 s");
     expect(JSON.parse(stdout)).toMatchObject({ outcome: "no-server", exitCode: 242 });
   });
 });
