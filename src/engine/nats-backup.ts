@@ -194,12 +194,7 @@ export async function restoreNats(
   const places = logs.map((_, index) => placeOfShard(place, { index, count: logs.length }));
   const made: string[] = [];
   try {
-    for (const name of places.flatMap(({ stream }) => Object.values(streamsOf(stream)))) {
-      const known = await link.manager.streams.info(name).catch(() => undefined);
-      if (known === undefined) continue;
-      const message = `NATS has a stream ${name} already; restore to another broker, or delete it`;
-      throw new LogError(message, { definite: true });
-    }
+    await checkNoneThere(link, places);
     for (const { shard, part } of restoreOrder(logs.length)) {
       const { files } = logs[shard] as BackedUpLog;
       const { stream, replicas } = places[shard] ?? place;
@@ -215,6 +210,18 @@ export async function restoreNats(
   }
 }
 
+/** @throws LogError (definite), which names all that is in the way */
+async function checkNoneThere({ manager }: NatsLink, places: readonly NatsPlace[]): Promise<void> {
+  const names = places.flatMap(({ stream }) => Object.values(streamsOf(stream)));
+  const known = await Promise.all(
+    names.map((name) => manager.streams.info(name).catch(() => undefined)),
+  );
+  const there = names.filter((_, index) => known[index] !== undefined).join(", ");
+  if (there === "") return;
+  const help = `restore to other brokers, or delete them, as with: nats stream rm`;
+  throw new LogError(`NATS has ${there} already; ${help}`, { definite: true });
+}
+
 /**
  * Whether the name is that of the streams of the backup; nothing is asked of NATS.
  * @throws LogError (definite)
@@ -228,7 +235,8 @@ export function checkRestored(place: NatsPlace, list: BackupList): void {
       if (config.name === names[part]) continue;
       const [{ files: first } = { files }] = logs;
       const { name } = (first.log.about as StreamAbout).config;
-      const message = `the backup is of the stream ${name}; name it behind the address: nats://HOST:PORT/STREAM`;
+      const what = `the backup is of the stream ${name}, and streams keep their names`;
+      const message = `${what}: it is restored as nats://HOST:PORT/${name}, not as ${place.stream}`;
       throw new LogError(message, { definite: true });
     }
   }
