@@ -35,8 +35,9 @@ const syncd = new Syncd({
   clock: systemClock,
   logger: silentLogger,
   limits,
-  // A generator that gets no processor for half a minute is late, not dead.
-  time: { ...edgeTime, udpLivenessMs: 600_000 },
+  // A generator that gets no processor for half a minute is late, not dead, and neither are its
+  // clients that have connected and sent nothing yet.
+  time: { ...edgeTime, udpLivenessMs: 600_000, tcpRequestMs: 600_000 },
   addresses: ["127.0.0.1"],
   port: 0,
 });

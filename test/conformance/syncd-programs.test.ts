@@ -386,7 +386,7 @@ emulab-syncd: did you mean --limit? --help-all lists the options of Muster`,
       const at = ["-s", "127.0.0.1", "-p", port];
       expect((await runSync([...at, "-i", "1", "-a"]).ended).code).toBe(0);
       // --limit has reached it: of three senders of datagrams two are heard.
-      const args3 = [...at, "-u", "--timeout", "3", "--json", "-n"];
+      const args3 = [...at, "-u", "--timeout", "10", "--json", "-n"];
       const three = await Promise.all(
         ["a", "b", "c"].map((name) => runSync([...args3, name]).ended),
       );
