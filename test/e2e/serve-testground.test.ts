@@ -97,7 +97,9 @@ describe("muster serve --listen testground", () => {
     const argv = ["serve", "--state", scratch(), "--listen", "testground=127.0.0.1:0,run=x"];
     const { code, stderr } = await run("muster", argv);
     expect(code).toBe(64);
-    expect(stderr).toContain("--listen testground=127.0.0.1:0,run=x: there is no setting 'run'; there are: scope, ");
+    expect(stderr).toContain(
+      "--listen testground=127.0.0.1:0,run=x: there is no setting 'run'; there are: scope, ",
+    );
     expect(stderr).toContain("testground=127.0.0.1:5050");
   });
 });
