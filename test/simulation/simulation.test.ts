@@ -76,51 +76,50 @@ describe("simulate()", () => {
   });
 });
 
+/** Keeps what is printed. */
+function createIo() {
+  return {
+    out: "",
+    stdout(text: string): void {
+      this.out += text;
+    },
+    stderr: () => undefined,
+  };
+}
+
 describe("runSimulate()", () => {
   it("prints figures, and lines with a legend when verbose", async () => {
-    let out = "";
-    const io = {
-      stdout: (text: string) => {
-        out += text;
-      },
-      stderr: () => undefined,
-    };
+    const io = createIo();
     const plain = { servers: 1, fault: [], workers: 1, shrink: false, progress: false };
     const what = { core: true, lines: false, json: false };
     const argv = { seed: 3, seeds: 2, ops: 50, verbose: true, ...what, ...plain };
     expect(await runSimulate(argv, io)).toBe(0);
-    expect(out).toContain("# SECONDS WHO WHAT");
-    expect(out).toContain("run faults:");
-    expect(out).toMatch(/2 seeds, \d+ clients, \d+ answered, \d+ crossings, .* 0 seeds failed/);
-    const [, covered, lines] = out.match(/core\/barriers\/count\.ts (\d+)\/(\d+)/) ?? [];
+    expect(io.out).toContain("# SECONDS WHO WHAT");
+    expect(io.out).toContain("run faults:");
+    expect(io.out).toMatch(/2 seeds, \d+ clients, \d+ answered, \d+ crossings, .* 0 seeds failed/);
+    const [, covered, lines] = io.out.match(/core\/barriers\/count\.ts (\d+)\/(\d+)/) ?? [];
     expect(Number(covered)).toBeGreaterThan(0);
     expect(Number(covered)).toBeLessThanOrEqual(Number(lines));
-    out = "";
+    io.out = "";
     await runSimulate({ ...argv, verbose: false, json: true }, io);
-    expect(JSON.parse(out)).toMatchObject({ seeds: 2, failed: [] });
-    out = "";
+    expect(JSON.parse(io.out)).toMatchObject({ seeds: 2, failed: [] });
+    io.out = "";
     await runSimulate({ ...argv, seeds: 1, verbose: false }, io);
-    expect(out).toMatch(/^1 seed, /);
-    out = "";
+    expect(io.out).toMatch(/^1 seed, /);
+    io.out = "";
     await runSimulate({ ...argv, core: false, lines: true, seeds: 1, verbose: false }, io);
-    expect(out).toMatch(/lines of the shipped files gone through: \d+\/\d+ in \d+ files\n/);
-    expect(out).toMatch(/^ {2}host\/host\.ts [1-9]\d*\/\d+$/m);
-    expect(out).not.toMatch(/testing|node_modules/);
+    expect(io.out).toMatch(/lines of the shipped files gone through: \d+\/\d+ in \d+ files\n/);
+    expect(io.out).toMatch(/^ {2}host\/host\.ts [1-9]\d*\/\d+$/m);
+    expect(io.out).not.toMatch(/testing|node_modules/);
   });
 
   it("prints what its page shows", async () => {
-    let out = "";
-    const io = {
-      stdout: (text: string) => {
-        out += text;
-      },
-      stderr: () => undefined,
-    };
+    const io = createIo();
     const plain = { servers: 5, fault: [], workers: 1, shrink: false, progress: false };
     const what = { core: false, lines: false, json: false, verbose: false };
     expect(await runSimulate({ seed: 1, seeds: 1, ops: 200, ...what, ...plain }, io)).toBe(0);
     const page = readFileSync("docs/internals/simulator.md", "utf8").replaceAll(/\s+/g, " ");
-    expect(page).toContain(out.trim().replaceAll(/\s+/g, " "));
+    expect(page).toContain(io.out.trim().replaceAll(/\s+/g, " "));
   });
 });
 
